@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# usage: [TRANSPORT=udp|tcp] [CIPHER=aead|ipsecmb|blowfish] [LANES=N] ela.sh PREFIX [NAME]
+# Without CIPHER the default ini's order is used: ipsecmb, aead where ipsecmb is installed.
+# shellcheck source=bench/lab.sh
+. "$(dirname "$0")/../lab.sh"
+PREFIX=${1:?the prefix ELA is installed in}
+TRANSPORT=${TRANSPORT:-udp}
+ELAD=$PREFIX/sbin/elad
+if [ -z "${CIPHER:-}" ]; then
+	CIPHER=aead
+	"$ELAD" --list-plugins | grep -q ipsecmb && CIPHER='ipsecmb, aead'
+fi
+WORK=$(mktemp -d)
+chmod 755 "$WORK"
+
+# config NAME OVERLAY PEER PEER-OVERLAY PEER-UNDERLAY PEER-KEY
+config() {
+	cat <<-END
+		[node]
+		name = $1
+		address = $2/24
+		private-key-file = $1.key
+		${LANES:+lanes = $LANES}
+		[components]
+		npd = tun
+		cipher = $CIPHER
+		transport = $TRANSPORT
+		routing = static
+		[npd-tun]
+		interface = ela$1
+		mtu = $MTU
+		[transport-$TRANSPORT]
+		listen = 0.0.0.0
+		port = 7450
+		[peer $3]
+		public-key = $6
+		address = $4
+		endpoint = $5:7450
+		transport = $TRANSPORT
+	END
+}
+
+KA=$("$ELAD" keygen "$WORK" a) && KB=$("$ELAD" keygen "$WORK" b) || exit 1
+config a $OA b $OB $UB "$KB" >"$WORK/a.ini"
+config b $OB a $OA $UA "$KA" >"$WORK/b.ini"
+lab_up
+LOG=$WORK/b.log bg B "$ELAD" --config "$WORK/b.ini"
+LOG=$WORK/a.log bg A "$ELAD" --config "$WORK/a.ini"
+measure_or_fail "${2:-ela-$TRANSPORT-${CIPHER%%,*}}" "$WORK/a.log"

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config: reads ela.ini into one validated, immutable struct, or into all of its errors; what differs between two of
+ * them. Control thread.
+ */
+#include "config.h"
+#include "config-priv.h"
+#include "crypto.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct config_priv *priv_new(struct ela_ini *ini)
+{
+	struct config_priv *priv = g_new0(struct config_priv, 1);
+
+	priv->ini = ini;
+	priv->plugins = g_ptr_array_new_with_free_func(ela_config_plugin_free);
+	return priv;
+}
+
+void ela_config_free(struct ela_config *config)
+{
+	struct config_priv *priv;
+
+	if (config == NULL)
+		return;
+	ela_wipe(config->private_key, sizeof config->private_key);
+	for (uint32_t i = 0; i < config->n_peers; i++)
+		ela_config_peer_clear(&config->peers[i]);
+	g_free(config->peers);
+	g_free(config->ciphers);
+	g_free(config->transports);
+	g_strfreev(config->addresses);
+	g_free(config->private_key_file);
+	g_free(config->user);
+	g_free(config->name);
+	g_free(config->dir);
+	g_free(config->file);
+	priv = config->priv;
+	g_ptr_array_unref(priv->plugins);
+	ela_ini_free(priv->ini);
+	g_free(priv);
+	g_free(config);
+}
+
+struct ela_config *ela_config_parse(
+	const char *file, const char *text, size_t len, struct ela_loader *loader, uint32_t flags, GPtrArray *errors)
+{
+	struct ela_report *report = ela_report_new(file);
+	struct ela_ini *ini = ela_ini_parse(file, text, len, report);
+	struct ela_config *config = g_new0(struct ela_config, 1);
+	struct config_load load = {.config = config, .ini = ini, .report = report, .loader = loader, .flags = flags};
+	uint32_t n_errors;
+
+	config->file = g_strdup(file);
+	config->dir = g_path_get_dirname(file);
+	config->priv = load.priv = priv_new(ini);
+	if (len > 0 && !ini->is_cut) { /* else everything would be missing as well */
+		ela_config_read_node(&load);
+		ela_config_read_components(&load);
+		ela_config_read_peers(&load);
+		ela_config_check_sections(&load);
+	}
+	n_errors = ela_report_count(report);
+	ela_report_finish(report, errors);
+	if (n_errors == 0)
+		return config;
+	ela_config_free(config);
+	return NULL;
+}
+
+/* The file's content with one byte more than is allowed, so that the parser sees what is too large. */
+static char *read_content(int fd, size_t *ret_len)
+{
+	g_autofree char *text = g_malloc(ELA_INI_MAX_FILE + 1);
+	size_t len = 0;
+
+	while (len < ELA_INI_MAX_FILE + 1) {
+		ssize_t n = read(fd, text + len, ELA_INI_MAX_FILE + 1 - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return NULL;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	*ret_len = len;
+	return g_steal_pointer(&text);
+}
+
+/* It names what is loaded into the process: who can write it is who runs it. */
+static char *file_fault(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return g_strdup_printf("cannot be examined: %s", g_strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return g_strdup("is a folder; expected a file");
+	if (!S_ISREG(st.st_mode))
+		return g_strdup("is not a regular file; expected one");
+	if ((st.st_mode & 022) != 0)
+		return g_strdup_printf("mode is %04o, writable by group or others; expected one such as 0644: chmod go-w it",
+			(unsigned)(st.st_mode & 07777));
+	return NULL;
+}
+
+struct ela_config *ela_config_load(const char *file, struct ela_loader *loader, uint32_t flags, GPtrArray *errors)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* not blocking: may be a FIFO */
+	g_autofree char *fault = NULL;
+	g_autofree char *text = NULL;
+	size_t len = 0;
+
+	if (fd < 0) {
+		fault = g_strdup_printf("cannot be opened: %s; expected a readable file", g_strerror(errno));
+	} else {
+		fault = file_fault(fd);
+		if (fault == NULL) {
+			text = read_content(fd, &len);
+			if (text == NULL)
+				fault = g_strdup_printf("cannot be read: %s", g_strerror(errno));
+		}
+		(void)close(fd); /* read only */
+	}
+	if (fault != NULL) {
+		g_ptr_array_add(errors, ela_report_format(file, 1, NULL, NULL, fault));
+		return NULL;
+	}
+	return ela_config_parse(file, text, len, loader, flags, errors);
+}
+
+bool ela_config_is_set(const struct ela_config *config, const char *section, const char *key)
+{
+	const struct config_priv *priv = config->priv;
+
+	return ela_ini_key(ela_ini_section(priv->ini, section), key) != NULL;
+}
+
+char *ela_config_error(const struct ela_config *config, const char *section, const char *key, const char *format, ...)
+{
+	const struct config_priv *priv = config->priv;
+	g_autofree char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	return ela_report_format(config->file, ela_ini_line(priv->ini, section, key), section, key, text);
+}
+
+static void note(GPtrArray *needs_restart, bool differs, const char *section, const char *key)
+{
+	if (differs)
+		g_ptr_array_add(needs_restart, g_strdup_printf("%s.%s", section, key));
+}
+
+static bool same_plugins(const struct ela_loaded *const *a, const struct ela_loaded *const *b)
+{
+	for (; *a != NULL && *b != NULL; a++, b++) {
+		if (strcmp((*a)->section, (*b)->section) != 0)
+			return false;
+	}
+	return *a == *b;
+}
+
+static bool same_values(const struct ela_option *option, const struct config_option *a, const struct config_option *b)
+{
+	bool has_text = option->type == ELA_OPTION_STRING || option->type == ELA_OPTION_IP;
+
+	if (a->n_values != b->n_values)
+		return false;
+	for (uint32_t i = 0; i < a->n_values; i++) {
+		if (a->values[i].num != b->values[i].num || (has_text && strcmp(a->values[i].str, b->values[i].str) != 0))
+			return false;
+	}
+	return true;
+}
+
+static void diff_options(const struct config_priv *old, const struct config_priv *fresh, GPtrArray *needs_restart)
+{
+	for (guint i = 0; i < old->plugins->len; i++) {
+		const struct config_plugin *a = g_ptr_array_index(old->plugins, i);
+		const struct config_plugin *b = ela_config_plugin(fresh, a->loaded->section);
+
+		/* a plugin that is gone shows in [components] */
+		for (uint32_t k = 0; b != NULL && k < a->loaded->descriptor->n_options; k++) {
+			const struct ela_option *option = ela_loaded_option(a->loaded, k);
+
+			if ((option->flags & ELA_OPTION_RELOAD) == 0)
+				note(needs_restart, !same_values(option, &a->options[k], &b->options[k]), a->loaded->section,
+					option->key);
+		}
+	}
+}
+
+void ela_config_diff(const struct ela_config *old, const struct ela_config *fresh, GPtrArray *needs_restart)
+{
+	const struct ela_loaded *old_npd[] = {old->npd, NULL}, *new_npd[] = {fresh->npd, NULL};
+	const struct ela_loaded *old_routing[] = {old->routing, NULL}, *new_routing[] = {fresh->routing, NULL};
+
+	note(needs_restart, strcmp(old->name, fresh->name) != 0, "node", "name");
+	note(needs_restart, !g_strv_equal((const char *const *)old->addresses, (const char *const *)fresh->addresses),
+		"node", "address");
+	note(needs_restart, strcmp(old->private_key_file, fresh->private_key_file) != 0, "node", "private-key-file");
+	note(needs_restart, old->lanes != fresh->lanes, "node", "lanes");
+	note(needs_restart, g_strcmp0(old->user, fresh->user) != 0, "node", "user");
+	note(needs_restart, !same_plugins(old_npd, new_npd), "components", "npd");
+	note(needs_restart, !same_plugins(old->ciphers, fresh->ciphers), "components", "cipher");
+	note(needs_restart, !same_plugins(old->transports, fresh->transports), "components", "transport");
+	note(needs_restart, !same_plugins(old_routing, new_routing), "components", "routing");
+	diff_options(old->priv, fresh->priv, needs_restart);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control: sealed messages between two control threads (MESSAGE frames, lane 255): keepalives, pings, path challenges,
+ * path MTU probes, routing plugins' messages; and from them: who is alive, which path is in use, when to rekey. Control
+ * thread.
+ *
+ * Plaintext: empty = keepalive, else message id (4) | part (1) | parts (1) | data. parts 0 = one of the short ones
+ * below, part says which.
+ */
+#include "peer.h"
+
+#include <errno.h>
+
+enum control_op {
+	OP_PING = 1,
+	OP_PONG = 2,
+	OP_CHALLENGE = 3,
+	OP_ANSWER = 4,
+	OP_PROBE = 5,
+	OP_PROBE_OK = 6,
+	OP_ROUTING = 7
+};
+
+#define HEAD 6u
+#define ROUTING_MAX 1200u
+#define PING_NS (250 * ELA_MSEC)
+#define MISSES 3u
+#define CHALLENGE_LEN 16u
+#define CHALLENGE_NS (500 * ELA_MSEC)
+#define CHALLENGES 4.0        /* a second, as many at once: a challenge is longer than the frame that asks for it */
+#define ASK_NS (15 * ELA_SEC) /* so long after the last packet nobody waits for an answer any more */
+
+static int send_on(
+	struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, const void *message, uint32_t len)
+{
+	struct ela_node *node = peer->node;
+	uint8_t frame[ELA_DATAGRAM_MAX_CONTROL];
+	/* The question that a lane asks after a sleep: has the machine been set back, and these numbers used before? */
+	uint32_t frame_len = ela_node_clocks_jumped(node) ? 0 : ela_session_seal_control(s, message, len, frame);
+	int err = frame_len ? ela_node_send(node, path, frame, frame_len) : -EIO;
+
+	peer->control_tx_ns = ela_loop_now(node->loop);
+	if (err == 0) {
+		ELA_COUNT(node, FRAMES_OUT, 1);
+		ELA_COUNT(node, BYTES_OUT, frame_len);
+	}
+	return err;
+}
+
+static int send_op(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, enum control_op op,
+	uint32_t id, const void *data, uint32_t len)
+{
+	uint8_t message[ELA_CONTROL_MAX];
+
+	ela_put32(message, id);
+	message[4] = (uint8_t)op;
+	message[5] = 0;
+	if (len)
+		memcpy(message + HEAD, data, len);
+	return send_on(peer, s, path, message, HEAD + len);
+}
+
+void ela_control_keepalive(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
+{
+	ELA_COUNT(peer->node, KEEPALIVES_OUT, 1);
+	(void)send_on(peer, s, path, NULL, 0); /* lost: traffic or the next one says the same */
+}
+
+bool ela_control_probe(struct ela_peer *peer, uint32_t frame_len, uint32_t token)
+{
+	static const uint8_t padding[ELA_DATAGRAM_MAX_CONTROL];
+	struct ela_tx *tx = peer->tx_shadow;
+	uint8_t message[ELA_DATAGRAM_MAX_CONTROL];
+	uint32_t len;
+
+	/* Larger frames than a control message: jumbo paths are trusted once 2 KiB pass (RFC 8899 allows any lower bound).
+	 */
+	frame_len = CLAMP(frame_len, ELA_FRAME_MIN + HEAD, ELA_DATAGRAM_MAX_CONTROL);
+	len = frame_len - ELA_FRAME_MIN;
+	ela_put32(message, token);
+	message[4] = OP_PROBE;
+	message[5] = 0;
+	memcpy(message + HEAD, padding, len - HEAD);
+	peer->asked_ns = ela_loop_now(peer->node->loop); /* a dead path must not look like a narrow one */
+	return send_on(peer, tx->session, &tx->path, message, len) != -EMSGSIZE;
+}
+
+int ela_control_routing(struct ela_peer *peer, const void *bytes, uint32_t len)
+{
+	if (len > ROUTING_MAX)
+		return -EMSGSIZE;
+	if (!peer->tx_shadow)
+		return -ENOTCONN;
+	return send_op(peer, peer->tx_shadow->session, &peer->tx_shadow->path, OP_ROUTING, 0, bytes, len);
+}
+
+/* ---- paths ---- */
+
+static bool same_remote(const struct ela_path *a, const struct ela_path *b)
+{
+	return a->transport == b->transport && memcmp(&a->remote, &b->remote, sizeof a->remote) == 0;
+}
+
+void ela_control_challenge(struct ela_peer *peer)
+{
+	struct ela_node *node = peer->node;
+	struct ela_session *s = peer->current;
+	uint64_t now = ela_loop_now(node->loop);
+	struct ela_path path;
+
+	if (!s || !peer->tx_shadow)
+		return;
+	(void)pthread_mutex_lock(&s->lock); /* a default mutex cannot fail */
+	path = s->candidate;
+	s->candidate.transport = UINT32_MAX;
+	(void)pthread_mutex_unlock(&s->lock);
+	if (path.transport == UINT32_MAX || same_remote(&path, &peer->tx_shadow->path) ||
+		!ela_addr_allowed(node, &path.remote))
+		return;
+	/* One at a time, unless the newest place is another one: the node has moved on. */
+	if (peer->challenge_ns && now - peer->challenge_ns < CHALLENGE_NS && same_remote(&path, &peer->challenged))
+		return;
+	if (!ela_bucket_take(&peer->challenges, now, CHALLENGES, CHALLENGES))
+		return; /* a member that is everywhere at once makes us talk to all the world */
+	node->loop->ops->random(node->loop, peer->challenge, CHALLENGE_LEN);
+	peer->challenged = path;
+	peer->challenge_ns = now;
+	ELA_COUNT(node, PATH_CHALLENGES, 1);
+	(void)send_op(peer, s, &path, OP_CHALLENGE, 0, peer->challenge, CHALLENGE_LEN); /* its next frame asks again */
+}
+
+static void take_answer(
+	struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, const uint8_t *data, uint32_t len)
+{
+	struct ela_node *node = peer->node;
+	char remote[64];
+
+	if (!peer->challenge_ns || len != CHALLENGE_LEN || s != peer->current || !same_remote(path, &peer->challenged) ||
+		!ela_equal(data, peer->challenge, CHALLENGE_LEN)) {
+		ELA_COUNT(node, DROP_MESSAGE, 1);
+		return;
+	}
+	peer->challenge_ns = 0;
+	ela_pmtu_reset(peer);
+	ela_peer_publish(peer, s, path);
+	ELA_COUNT(node, PATH_CHANGES, 1);
+	ela_logf_limited(node->log, ela_loop_now(node->loop), ELA_LOG_INFO, "path", "moved peer=%s remote=%s", peer->name,
+		ela_addr_text(&path->remote, remote));
+}
+
+/* ---- receiving ---- */
+
+static void take_op(
+	struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, const uint8_t *message, uint32_t len)
+{
+	struct ela_node *node = peer->node;
+	uint32_t id = ela_get32(message);
+	const uint8_t *data = message + HEAD;
+
+	len -= HEAD;
+	switch (message[4]) {
+	case OP_PING:
+		(void)send_op(peer, s, path, OP_PONG, id, NULL, 0); /* lost: it asks again */
+		break;
+	case OP_PONG:
+		break; /* having opened is all it says */
+	case OP_CHALLENGE:
+		if (len == CHALLENGE_LEN)
+			(void)send_op(peer, s, path, OP_ANSWER, id, data, len); /* lost: it asks again */
+		break;
+	case OP_ANSWER:
+		take_answer(peer, s, path, data, len);
+		break;
+	case OP_PROBE:
+		(void)send_op(peer, s, path, OP_PROBE_OK, id, NULL, 0); /* lost: it asks again */
+		break;
+	case OP_PROBE_OK:
+		ela_pmtu_confirmed(peer, id);
+		break;
+	case OP_ROUTING:
+		node->routing->loaded->routing.on_message(node->routing->self, peer->number, data, len);
+		break;
+	default:
+		ELA_COUNT(node, DROP_MESSAGE, 1);
+		break;
+	}
+}
+
+/* A control frame from another place than we send to: the same rule as for packets. */
+static void note_candidate(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, bool newest)
+{
+	if (!newest || s != peer->current || !peer->tx_shadow || path->link || peer->tx_shadow->path.link ||
+		same_remote(path, &peer->tx_shadow->path))
+		return;
+	(void)pthread_mutex_lock(&s->lock); /* a default mutex cannot fail */
+	s->candidate = *path;
+	(void)pthread_mutex_unlock(&s->lock);
+	ela_control_challenge(peer);
+}
+
+void ela_control_input(struct ela_node *node, const struct ela_path *path, const uint8_t *data, uint32_t len)
+{
+	struct ela_session *s = len >= ELA_FRAME_MIN ? ela_index_find(node, ela_frame_index(data)) : NULL;
+	uint8_t message[ELA_DATAGRAM_MAX_CONTROL];
+	uint32_t message_len;
+	uint64_t head;
+	int err;
+
+	if (!s || ela_loop_now(node->loop) >= s->dead_ns) {
+		ela_stat_add(&node->stats, len < ELA_FRAME_MIN ? ELA_STAT_DROP_SHORT : ELA_STAT_DROP_INDEX, 1);
+		return;
+	}
+	head = s->control_window.head;
+	err = ela_session_open_control(s, data, len, message, &message_len);
+	if (err != 0) {
+		ela_stat_add(&node->stats,
+			err == -EALREADY  ? ELA_STAT_DROP_REPLAY
+			: err == -EBADMSG ? ELA_STAT_DROP_TAG
+							  : ELA_STAT_DROP_INDEX,
+			1);
+		return;
+	}
+	ELA_COUNT(node, FRAMES_IN, 1);
+	ELA_COUNT(node, BYTES_IN, len);
+	ela_peer_confirm(s->peer, s);
+	if (s == s->peer->current)
+		s->peer->control_rx_ns = ela_loop_now(node->loop);
+	note_candidate(s->peer, s, path, s->control_window.head > head);
+	if (message_len == 0)
+		return;
+	if (message_len < HEAD || message[5] != 0)
+		ELA_COUNT(node, DROP_MESSAGE, 1);
+	else
+		take_op(s->peer, s, path, message, message_len);
+}
+
+/* ---- ticks ---- */
+
+/* Three misses: look for it everywhere. Its session stays, it may only be slow. */
+static void say_silent(struct ela_peer *peer, uint64_t now)
+{
+	ELA_COUNT(peer->node, LINKS_LOST, 1);
+	ela_logf_limited(peer->node->log, now, ELA_LOG_INFO, "session", "silent peer=%s", peer->name);
+	ela_initiator_cancel(peer);
+	peer->retry_ns = now;
+}
+
+/*
+ * We sent and nothing came back for 250 ms: ask; three times in vain: it is gone (thesis 4.2.3, n misses). True while
+ * an answer is awaited.
+ */
+static bool check_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64_t rx)
+{
+	if (tx <= rx || now - tx > ASK_NS) {
+		peer->misses = 0;
+		peer->ping_ns = peer->unanswered_ns = 0;
+		return false;
+	}
+	if (peer->ping_ns && rx >= peer->ping_ns) { /* traffic goes one way only, but the question was answered */
+		peer->misses = 0;
+		peer->ping_ns = peer->unanswered_ns = 0;
+	}
+	if (peer->unanswered_ns == 0)
+		peer->unanswered_ns = now;
+	if (now - MAX(peer->unanswered_ns, peer->ping_ns) < PING_NS)
+		return true;
+	if (peer->ping_ns && ++peer->misses == MISSES)
+		say_silent(peer, now);
+	peer->ping_ns = now;
+	ELA_COUNT(peer->node, PINGS_OUT, 1);
+	(void)send_op(peer, peer->current, &peer->tx_shadow->path, OP_PING, peer->misses, NULL, 0); /* the next one comes */
+	return true;
+}
+
+static void check_rekey(struct ela_peer *peer, uint64_t now, uint64_t tx)
+{
+	const struct ela_session *s = peer->current;
+	/* The initiator asks first; the other end only if that did not happen. */
+	uint64_t due = s->with.initiator ? ELA_SESSION_REKEY_NS - 10 * ELA_SEC + peer->rekey_jitter_ns
+									 : ELA_SESSION_REKEY_NS + 30 * ELA_SEC;
+
+	if (peer->rekeying || now - s->born_ns < due || now - tx > 30 * ELA_SEC)
+		return;
+	peer->rekeying = true;
+	ela_initiator_cancel(peer);
+	peer->retry_ns = now;
+}
+
+bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns)
+{
+	uint64_t data_tx, tx, rx, interval;
+	bool busy = false;
+
+	ela_peer_expire(peer, now_ns);
+	ela_initiator_tick(peer, now_ns);
+	if (peer->current && peer->tx_shadow) {
+		/* Lanes go on while this looks: what they did since now_ns was read counts as done now, not as long ago. */
+		data_tx = MIN(ela_session_last_tx(peer->current), now_ns);
+		tx = MIN(MAX(data_tx, peer->control_tx_ns), now_ns);
+		rx = MAX(atomic_load_explicit(&peer->current->rx_ns, memory_order_relaxed), peer->control_rx_ns);
+		rx = MIN(rx, now_ns);
+		if (now_ns - MAX(data_tx, rx) < 5 * ELA_SEC)
+			peer->node->active_ns = now_ns;
+		busy = check_alive(peer, now_ns, MAX(data_tx, peer->asked_ns), rx);
+		interval = peer->config->keepalive_ns;
+		if (interval && now_ns - tx >= interval) {
+			peer->asked_ns = now_ns;
+			ela_control_keepalive(peer, peer->current, &peer->tx_shadow->path);
+		}
+		check_rekey(peer, now_ns, MAX(data_tx, interval ? tx : 0));
+		ela_pmtu_tick(peer, now_ns);
+		busy |= peer->pmtu.probing != 0;
+	}
+	return busy || ela_initiator_busy(peer) || peer->next;
+}

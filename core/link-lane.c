@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * link, the lane's side: packets are sealed when the connection takes them, not before, so what waits can still be
+ * dropped or marked; records are parsed where they were received. Lane thread of the link, but for ela_link_send().
+ */
+#include "checksum.h"
+#include "lane.h"
+#include "link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define READ_LEN (256u * 1024u)
+#define INBOX_PACKETS 64u
+
+/* ---- writing ---- */
+
+static uint32_t out_room(const struct ela_link *link)
+{
+	return ELA_LINK_OUT - link->out_len;
+}
+
+/* Seals one packet or superpacket as a record at the end of the out buffer. False when the key is used up. */
+static bool seal_record(
+	struct ela_lane *lane, struct ela_link *link, struct ela_tx *tx, struct ela_packet *pkt, uint8_t flags, uint8_t ecn)
+{
+	struct ela_session *s = tx->session;
+	bool super = pkt->gso_type != ELA_GSO_NONE, due = false;
+	uint8_t *record = link->out + link->out_len, *frame = record + ELA_RECORD_HEAD;
+	struct ela_cipher_op op = {.src = pkt->data, .dst = frame + ELA_FRAME_HEAD, .len = pkt->len};
+	uint64_t counter;
+
+	if (super) {
+		uint8_t *head = pkt->data - ELA_SUPER_HEAD;
+
+		ela_put16(head, pkt->gso_size);
+		head[2] = pkt->gso_type;
+		head[3] = 0;
+		op.src = head;
+		op.len += ELA_SUPER_HEAD;
+	}
+	if (!ela_session_reserve(s, lane->number, op.len, &counter, &due)) {
+		ELA_COUNT(lane, DROP_EXHAUSTED, 1);
+		ela_peer_event(s->peer, ELA_PEER_REKEY);
+		return false;
+	}
+	if (due)
+		ela_peer_event(s->peer, ELA_PEER_REKEY);
+	ela_header_put(frame, ELA_TYPE_EPACKET, (uint8_t)(flags | ecn << ELA_FLAG_ECN_SHIFT), s->with.remote_id);
+	ela_frame_put(frame, s->with.remote_index, counter);
+	ela_frame_nonce(frame, s->send_iv, op.nonce);
+	if (s->cipher->seal(s->lanes[lane->number].seal_key, &op, 1) != 1) {
+		ELA_COUNT(lane, DROP_SEND, 1);
+		return false;
+	}
+	ela_record_put(record, super ? ELA_RECORD_SUPER : ELA_RECORD_FRAME, ELA_FRAME_HEAD + op.ret_len);
+	link->out_len += ELA_RECORD_HEAD + ELA_FRAME_HEAD + op.ret_len;
+	atomic_store_explicit(&s->lanes[lane->number].tx_ns, lane->now_ns, memory_order_relaxed);
+	ELA_COUNT(lane, FRAMES_OUT, 1);
+	ELA_COUNT(lane, BYTES_OUT, ELA_FRAME_HEAD + op.ret_len);
+	return true;
+}
+
+/* The connection is dead: this lane lets go; control hears of it. */
+static void fail(struct ela_lane *lane, struct ela_link *link)
+{
+	if (link->failed)
+		return;
+	link->failed = true;
+	ela_lane_unwatch(lane, &link->source);
+	if (link->peer)
+		ela_peer_event(link->peer, ELA_PEER_LINK_DOWN);
+}
+
+/* Writes what stands in out; true when all of it went. */
+static bool write_out(struct ela_lane *lane, struct ela_link *link)
+{
+	while (!link->failed && link->out_at < link->out_len) {
+		struct iovec iov = {link->out + link->out_at, link->out_len - link->out_at};
+		int err = 0;
+		int n = link->transport->ops->conn_write(link->transport->self, link->conn, &iov, 1, &err);
+
+		if (n > 0)
+			link->out_at += (uint32_t)n;
+		if (link->out_at == link->out_len)
+			break;
+		if (err == -EAGAIN) {
+			link->blocked = true;
+			(void)ela_lane_watch(lane, &link->source, true); /* failing, the next read or write notices */
+			return false;
+		}
+		if (n <= 0) {
+			fail(lane, link);
+			return false;
+		}
+	}
+	link->out_at = link->out_len = 0;
+	return !link->failed;
+}
+
+/* Frames that control wants sent go first. */
+static void take_inbox(struct ela_lane *lane, struct ela_link *link)
+{
+	struct ela_flow_buf *packets, *ordered = NULL;
+
+	if (!atomic_load_explicit(&link->inbox_waits, memory_order_relaxed))
+		return;                                  /* who puts something in wakes this lane afterwards */
+	(void)pthread_mutex_lock(&link->inbox_lock); /* a default mutex cannot fail */
+	if (link->inbox_len && link->inbox_len <= out_room(link)) {
+		memcpy(link->out + link->out_len, link->inbox, link->inbox_len);
+		link->out_len += link->inbox_len;
+		link->inbox_len = 0;
+	}
+	packets = link->inbox_packets;
+	link->inbox_packets = NULL;
+	link->inbox_n = 0;
+	atomic_store_explicit(&link->inbox_waits, link->inbox_len != 0, memory_order_relaxed);
+	(void)pthread_mutex_unlock(&link->inbox_lock);
+	while (packets) { /* newest first: turn them round */
+		struct ela_flow_buf *next = packets->next;
+
+		packets->next = ordered;
+		ordered = packets;
+		packets = next;
+	}
+	while (ordered) {
+		struct ela_flow_buf *next = ordered->next;
+
+		ordered->next = NULL;
+		ELA_COUNT(lane, DROP_QUEUE, ela_flowqueue_push(link->queue, ordered, lane->now_ns));
+		ordered = next;
+	}
+}
+
+/* Largest record a packet can become. */
+static uint32_t record_len(const struct ela_tx *tx, uint32_t len)
+{
+	return ELA_RECORD_HEAD + ELA_SUPER_HEAD + len + tx->session->overhead;
+}
+
+/* Seals queued packets while the connection takes them. */
+static void drain_queue(struct ela_lane *lane, struct ela_link *link)
+{
+	for (;;) {
+		struct ela_tx *tx = link->peer ? atomic_load_explicit(&link->peer->tx, memory_order_acquire) : NULL;
+		uint32_t dropped;
+		struct ela_flow_buf *buf;
+
+		if (link->blocked || link->failed || !tx || tx->link != link ||
+			atomic_load_explicit(&lane->node->suspended, memory_order_relaxed))
+			return;
+		buf = ela_flowqueue_pop(link->queue, lane->now_ns, &dropped);
+		ELA_COUNT(lane, DROP_QUEUE, dropped);
+		if (!buf)
+			break;
+		if (record_len(tx, buf->pkt.len) > out_room(link)) {
+			ela_flowqueue_unpop(link->queue, buf);
+			if (!write_out(lane, link))
+				return;
+			continue;
+		}
+		(void)seal_record(lane, link, tx, &buf->pkt, buf->frame_flags, buf->ecn); /* counted there */
+		ela_flow_buf_free(buf);
+	}
+	(void)write_out(lane, link); /* what is left waits for EPOLLOUT */
+}
+
+static void flush(struct ela_lane *lane, struct ela_link *link)
+{
+	take_inbox(lane, link);
+	link->dirty = false;
+	if (link->blocked || link->failed)
+		return;
+	if (link->out_at < link->out_len && !write_out(lane, link))
+		return;
+	drain_queue(lane, link);
+}
+
+void ela_link_flush_all(struct ela_lane *lane)
+{
+	for (guint i = 0; i < lane->links->len; i++) {
+		struct ela_link *link = g_ptr_array_index(lane->links, i);
+
+		if (link->dirty)
+			flush(lane, link);
+	}
+}
+
+/* ---- packets from lanes ---- */
+
+/* Not now: keep a copy, unsealed. */
+static void queue_packet(
+	struct ela_lane *lane, struct ela_link *link, const struct ela_packet *pkt, uint8_t flags, uint8_t ecn)
+{
+	struct ela_flow_buf *buf = ela_flow_buf_new(pkt, ELA_ROOM_FRONT);
+	bool first, taken;
+
+	if (!buf) {
+		ELA_COUNT(lane, DROP_QUEUE, 1);
+		return;
+	}
+	buf->frame_flags = flags;
+	buf->ecn = ecn;
+	if (link->lane == lane) {
+		ELA_COUNT(lane, DROP_QUEUE, ela_flowqueue_push(link->queue, buf, lane->now_ns));
+		return;
+	}
+	(void)pthread_mutex_lock(&link->inbox_lock); /* a default mutex cannot fail */
+	first = link->inbox_n == 0;
+	taken = link->inbox_n < INBOX_PACKETS;
+	if (taken) {
+		buf->next = link->inbox_packets;
+		link->inbox_packets = buf;
+		link->inbox_n++;
+		atomic_store_explicit(&link->inbox_waits, true, memory_order_relaxed);
+	}
+	(void)pthread_mutex_unlock(&link->inbox_lock);
+	if (first)
+		ela_lane_wake(link->lane); /* which takes all that come before it looks */
+	if (!taken) {
+		ELA_COUNT(lane, DROP_QUEUE, 1);
+		ela_flow_buf_free(buf);
+	}
+}
+
+void ela_link_send(struct ela_lane *lane, struct ela_tx *tx, struct ela_packet *pkt, const struct ela_packet_class *cls)
+{
+	struct ela_link *link = tx->link;
+	uint8_t flags = 0;
+
+	if (pkt->gso_type == ELA_GSO_NONE && (pkt->flags & ELA_PACKET_NEEDS_CSUM)) {
+		if (tx->elide && cls->elidable)
+			flags = ELA_FLAG_CSUM;
+		else
+			ela_csum_finish(pkt->data, pkt->len, pkt->csum_start, pkt->csum_offset, cls->proto == ELA_PROTO_UDP);
+	} else if (pkt->gso_type != ELA_GSO_NONE) {
+		flags = ELA_FLAG_CSUM; /* a superpacket's checksum is always made by the receiver */
+	}
+	if (link->lane == lane && !link->blocked && !link->failed && ela_flowqueue_length(link->queue) == 0) {
+		/* Nothing waits: seal straight from the device's bytes. */
+		if (record_len(tx, pkt->len) <= out_room(link) || write_out(lane, link)) {
+			link->dirty = true;
+			(void)seal_record(lane, link, tx, pkt, flags, cls->ecn); /* counted there */
+			return;
+		}
+	}
+	if (link->lane == lane)
+		link->dirty = true;
+	queue_packet(lane, link, pkt, flags, cls->ecn);
+}
+
+/* ---- reading ---- */
+
+/* One whole record. */
+static void take_record(struct ela_lane *lane, const struct ela_path *path, uint8_t *data, uint32_t len, uint8_t kind)
+{
+	switch (kind) {
+	case ELA_RECORD_FRAME:
+		ela_decapsulate_train(lane, data, len, len, path, 0);
+		break;
+	case ELA_RECORD_TRAIN: {
+		uint32_t segment = ela_get16(data);
+
+		if (segment < ELA_FRAME_MIN || ela_get16(data + 2) != 0)
+			ELA_COUNT(lane, DROP_HEADER, 1);
+		else
+			ela_decapsulate_train(lane, data + ELA_TRAIN_HEAD, len - ELA_TRAIN_HEAD, segment, path, 0);
+		break;
+	}
+	default:
+		ela_decapsulate_super(lane, data, len, path);
+		break;
+	}
+}
+
+/* Takes whole records from bytes; returns how many bytes were used, or -1 to close. *ret_need: of the incomplete one.
+ */
+static int64_t take_records(
+	struct ela_lane *lane, struct ela_link *link, uint8_t *bytes, uint32_t len, uint32_t *ret_need)
+{
+	const struct ela_path path = {
+		.remote = link->remote, .local = link->local, .transport = link->transport->number, .link = link->id};
+	uint32_t at = 0;
+
+	for (;;) {
+		struct ela_record record;
+		int got = ela_record_next(bytes + at, len - at, ELA_STREAM_MAX, &record, ret_need);
+
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			return at;
+		take_record(lane, &path, bytes + at + ELA_RECORD_HEAD, record.len, record.kind);
+		at += ELA_RECORD_HEAD + record.len;
+	}
+}
+
+/* Keeps the start of an incomplete record. */
+static bool keep_partial(struct ela_link *link, const uint8_t *bytes, uint32_t len, uint32_t need)
+{
+	if (!link->partial)
+		link->partial = malloc(ELA_RECORD_HEAD + ELA_STREAM_MAX);
+	if (!link->partial)
+		return false;
+	memcpy(link->partial, bytes, len);
+	link->partial_len = len;
+	link->partial_need = need;
+	return true;
+}
+
+/* Where the next bytes go: behind an incomplete record, never past its end, else into the lane's buffer. */
+static int read_some(struct ela_lane *lane, struct ela_link *link, int *ret_err)
+{
+	const struct ela_transport_ops *ops = link->transport->ops;
+
+	if (link->partial_len == 0)
+		return ops->conn_read(link->transport->self, link->conn, lane->stream_in, READ_LEN, ret_err);
+	return ops->conn_read(link->transport->self, link->conn, link->partial + link->partial_len,
+		link->partial_need - link->partial_len, ret_err);
+}
+
+/* n new bytes are there. False to close. */
+static bool take_bytes(struct ela_lane *lane, struct ela_link *link, uint32_t n)
+{
+	bool had_partial = link->partial_len != 0;
+	uint8_t *bytes = had_partial ? link->partial : lane->stream_in;
+	uint32_t len = had_partial ? link->partial_len + n : n;
+	uint32_t need = 0;
+	int64_t used;
+
+	if (had_partial && len < link->partial_need) {
+		link->partial_len = len;
+		return true;
+	}
+	link->partial_len = 0;
+	used = take_records(lane, link, bytes, len, &need);
+	ela_decapsulate_flush(lane); /* before the buffer is used again */
+	if (used < 0)
+		return false;
+	if (used == len)
+		return true;
+	if (!had_partial)
+		return keep_partial(link, bytes + used, len - (uint32_t)used, need);
+	/* Only its length was known so far: the record itself follows behind the same bytes. */
+	link->partial_len = len;
+	link->partial_need = need;
+	return true;
+}
+
+static bool read_link(struct ela_lane *lane, struct ela_link *link)
+{
+	int err = 0;
+	int n = read_some(lane, link, &err);
+
+	if (n > 0) {
+		if (!take_bytes(lane, link, (uint32_t)n)) {
+			ELA_COUNT(lane, DROP_STREAM, 1);
+			fail(lane, link);
+		}
+		return true;
+	}
+	link->source.ready = false;
+	if (err != -EAGAIN)
+		fail(lane, link);
+	return false;
+}
+
+bool ela_link_turn(struct ela_lane *lane, struct ela_link *link)
+{
+	bool did = false;
+
+	if (link->failed)
+		return false;
+	if (link->source.ready || link->source.fd < 0)
+		did = read_link(lane, link);
+	if (link->source.fd < 0)
+		link->blocked = false; /* nothing says when it is writable: try */
+	flush(lane, link);
+	return did;
+}
+
+/* ---- coming and going ---- */
+
+void ela_link_attach_on_lane(void *data, void *arg)
+{
+	struct ela_lane *lane = data;
+	struct ela_link *link = arg;
+
+	link->source = (struct ela_source){.kind = ELA_SOURCE_LINK,
+		.fd = link->transport->ops->conn_fd(link->transport->self, link->conn),
+		.ready = true,
+		.link = link};
+	g_ptr_array_add(lane->links, link);
+	if (ela_lane_watch(lane, &link->source, false) != 0)
+		fail(lane, link);
+}
+
+void ela_link_detach_on_lane(void *data, void *arg)
+{
+	struct ela_lane *lane = data;
+	struct ela_link *link = arg;
+
+	ela_lane_unwatch(lane, &link->source);
+	link->failed = true;
+	(void)g_ptr_array_remove(lane->links, link); /* it may never have been attached */
+}
+
+void ela_link_drop_lane_state(struct ela_link *link)
+{
+	struct ela_flow_buf *buf = link->inbox_packets;
+
+	while (buf) {
+		struct ela_flow_buf *next = buf->next;
+
+		ela_flow_buf_free(buf);
+		buf = next;
+	}
+	ela_flowqueue_free(link->queue);
+	free(link->out);
+	free(link->partial);
+	g_free(link->inbox);
+}

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * peer: the life of a peer's sessions and what is published to lanes. Control thread.
+ *
+ * Order for anything a lane can reach: unpublish, grace period (qsbr), free.
+ */
+#include "peer.h"
+
+#include "host.h"
+#include "inet.h"
+#include "lane.h"
+#include "resolve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define MAX_TRAIN 65400u
+#define PREVIOUS_NS (20 * ELA_SEC) /* frames under the old keys may still be on their way */
+#define JITTER_NS (20 * ELA_SEC)   /* rekey at 120 s +-10 s */
+
+struct ela_peers *ela_peers_list(struct ela_node *node)
+{
+	return atomic_load_explicit(&node->peers, memory_order_relaxed);
+}
+
+struct ela_peer *ela_peer_by_key(struct ela_node *node, const uint8_t key[ELA_KEY_LEN])
+{
+	struct ela_peers *peers = ela_peers_list(node);
+
+	for (uint32_t i = 0; i < peers->n; i++)
+		if (memcmp(peers->v[i]->key, key, ELA_KEY_LEN) == 0)
+			return peers->v[i];
+	return NULL;
+}
+
+struct ela_peer *ela_peer_by_number(struct ela_node *node, uint32_t number)
+{
+	struct ela_peers *peers = ela_peers_list(node);
+
+	for (uint32_t i = 0; i < peers->n; i++)
+		if (peers->v[i]->number == number)
+			return peers->v[i];
+	return NULL;
+}
+
+/* ---- addresses ---- */
+
+const char *ela_addr_text(const struct ela_addr *a, char buf[64])
+{
+	char ip[INET6_ADDRSTRLEN];
+
+	if (a->family == ELA_ADDR_NONE)
+		(void)g_strlcpy(buf, "-", 64);
+	else if (!inet_ntop(a->family == ELA_ADDR_IP4 ? AF_INET : AF_INET6, a->ip, ip, sizeof ip))
+		(void)g_strlcpy(buf, "?", 64);
+	else
+		(void)g_snprintf(buf, 64, a->family == ELA_ADDR_IP4 ? "%s:%u" : "[%s]:%u", ip, a->port);
+	return buf;
+}
+
+bool ela_prefix_is_beyond(const struct ela_config *config, const struct ela_prefix *prefix)
+{
+	return !ela_inet_prefix_contains(&config->address4, &prefix->addr) &&
+		   !ela_inet_prefix_contains(&config->address6, &prefix->addr);
+}
+
+bool ela_addr_allowed(const struct ela_node *node, const struct ela_addr *addr)
+{
+	if (addr->port == 0)
+		return false;
+	if (addr->family != ELA_ADDR_IP4 && addr->family != ELA_ADDR_IP6)
+		return addr->family == ELA_ADDR_OTHER;
+	if (ela_inet_is_unspecified(addr) || ela_inet_is_loopback(addr) || ela_inet_is_link_local(addr) ||
+		ela_inet_is_multicast(addr))
+		return false;
+	return !ela_inet_prefix_contains(&node->config->address4, addr) &&
+		   !ela_inet_prefix_contains(&node->config->address6, addr);
+}
+
+/* ---- receiver indices ---- */
+
+uint32_t ela_index_reserve(struct ela_node *node)
+{
+	for (;;) {
+		uint32_t index;
+
+		/* There are at most 8 a peer, and slots for 8,192: this ends soon. */
+		node->loop->ops->random(node->loop, &index, sizeof index);
+		if (index != 0 && !node->index_used[index % ELA_INDEX_SLOTS]) {
+			node->index_used[index % ELA_INDEX_SLOTS] = 1;
+			return index;
+		}
+	}
+}
+
+void ela_index_release(struct ela_node *node, uint32_t index)
+{
+	node->index_used[index % ELA_INDEX_SLOTS] = 0;
+}
+
+static void publish_index(struct ela_node *node, struct ela_session *s)
+{
+	atomic_store_explicit(&node->index[s->with.local_index % ELA_INDEX_SLOTS], s, memory_order_release);
+}
+
+/* Takes a session away from the lanes and frees it when none holds it. */
+static void retire_session(struct ela_node *node, struct ela_session *s)
+{
+	if (!s)
+		return;
+	atomic_store(&node->index[s->with.local_index % ELA_INDEX_SLOTS], NULL);
+	ela_index_release(node, s->with.local_index);
+	ela_qsbr_retire(&node->qsbr, ela_session_free, s);
+}
+
+/* ---- publishing ---- */
+
+static void fill_tx(struct ela_peer *peer, struct ela_tx *tx)
+{
+	struct ela_session *s = tx->session;
+
+	tx->transport = &peer->node->transports[tx->path.transport];
+	tx->link = tx->path.link ? ela_link_find(peer->node, tx->path.link) : NULL;
+	tx->elide = (s->with.features & ELA_FEATURE_CSUM) != 0;
+	tx->transport->ops->info(tx->transport->self, &tx->transport->info);
+	tx->max_segments = MAX(tx->transport->info.max_segments, 1);
+	/* With its headers a train of 64 KiB or more would be cut in software by the kernel. */
+	tx->max_train = CLAMP(tx->transport->info.max_train, 1, MAX_TRAIN);
+	tx->max_frame = ela_pmtu_frame(peer, s, tx->transport, &tx->path);
+	tx->max_packet = tx->max_frame > s->overhead ? tx->max_frame - s->overhead : 0;
+}
+
+void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
+{
+	struct ela_node *node = peer->node;
+	struct ela_tx *old = peer->tx_shadow, *tx = NULL;
+
+	if (s) {
+		tx = g_new0(struct ela_tx, 1);
+		tx->session = s;
+		tx->path = *path;
+		fill_tx(peer, tx);
+		if (path->link && !tx->link) { /* the connection went away meanwhile */
+			g_free(tx);
+			tx = NULL;
+		}
+	}
+	peer->tx_shadow = tx;
+	atomic_store(&peer->tx, tx);
+	if (old)
+		ela_qsbr_retire(&node->qsbr, g_free, old);
+	if (tx) /* packets may wait for this */
+		for (uint32_t i = 0; i < node->n_lanes; i++)
+			ela_lane_wake(node->lanes[i]);
+}
+
+/* ---- life of sessions ---- */
+
+static void say_up(struct ela_peer *peer, const struct ela_session *s, const struct ela_path *path)
+{
+	struct ela_node *node = peer->node;
+	char remote[64];
+
+	if (peer->up) {
+		ela_logf(
+			node->log, ELA_LOG_DEBUG, "session", "rekeyed peer=%s suite=%s", peer->name, s->with.suite->suite->name);
+		ELA_COUNT(node, REKEYS, 1);
+		return;
+	}
+	peer->up = true;
+	ela_logf(node->log, ELA_LOG_INFO, "session", "up peer=%s transport=%s remote=%s suite=%s by=%s", peer->name,
+		node->transports[path->transport].instance->loaded->descriptor->name, ela_addr_text(&path->remote, remote),
+		s->with.suite->suite->name, s->with.suite->cipher->plugin);
+	node->routing->loaded->routing.on_link(node->routing->self, peer->number, ELA_LINK_UP);
+}
+
+static void say_down(struct ela_peer *peer, const char *why)
+{
+	struct ela_node *node = peer->node;
+
+	if (!peer->up)
+		return;
+	peer->up = false;
+	ela_logf(node->log, ELA_LOG_INFO, "session", "down peer=%s reason=%s", peer->name, why);
+	if (node->running) /* else the plugin was stopped before */
+		node->routing->loaded->routing.on_link(node->routing->self, peer->number, ELA_LINK_DOWN);
+}
+
+static bool same_way(const struct ela_path *a, const struct ela_path *b)
+{
+	return a->transport == b->transport && a->link == b->link && memcmp(&a->remote, &b->remote, sizeof a->remote) == 0;
+}
+
+/* s is what we send with from now on. */
+static void make_current(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
+{
+	struct ela_node *node = peer->node;
+	uint64_t now = ela_loop_now(node->loop);
+	uint64_t jitter;
+
+	if (!peer->tx_shadow || !same_way(&peer->tx_shadow->path, path))
+		ela_pmtu_reset(peer);
+	retire_session(node, peer->previous);
+	peer->previous = peer->current;
+	peer->previous_dead_ns = now + PREVIOUS_NS;
+	peer->current = s;
+	peer->misses = 0;
+	peer->ping_ns = 0;
+	peer->challenge_ns = 0;
+	peer->rekeying = false;
+	peer->control_rx_ns = now;
+	node->loop->ops->random(node->loop, &jitter, sizeof jitter);
+	peer->rekey_jitter_ns = jitter % JITTER_NS;
+	ela_peer_publish(peer, s, path);
+	ELA_COUNT(node, HANDSHAKES_DONE, 1);
+	say_up(peer, s, path);
+}
+
+static void close_dialled(struct ela_peer *peer)
+{
+	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
+		if (peer->dialling[i])
+			ela_link_close(peer->dialling[i]); /* which takes it off */
+}
+
+/* A stream connection that just carried a handshake now carries the session; another one of this peer has ended. */
+static void settle_link(struct ela_peer *peer, const struct ela_path *path)
+{
+	struct ela_link *link = path->link ? ela_link_find(peer->node, path->link) : NULL;
+	struct ela_link *old = peer->link;
+
+	peer->link = link;
+	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
+		if (peer->dialling[i] == link)
+			peer->dialling[i] = NULL;
+	close_dialled(peer);
+	if (old && old != link) {
+		if (peer->tx_shadow && peer->tx_shadow->link == old)
+			ela_peer_publish(peer, NULL, NULL);
+		ela_link_close(old);
+	}
+	if (link && link->state != ELA_LINK_ATTACHED)
+		ela_link_attach(link, peer);
+}
+
+void ela_peer_install(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
+{
+	/* Both called and both were answered: what the bytewise smaller key began stays, at both ends. */
+	if (peer->next && memcmp(peer->node->public_key, peer->key, ELA_KEY_LEN) < 0) {
+		retire_session(peer->node, peer->next);
+		peer->next = NULL;
+	}
+	publish_index(peer->node, s);
+	/* Shows the responder that the keys work. First, and on a stream before a lane may write: it waits for this. */
+	ela_control_keepalive(peer, s, path);
+	settle_link(peer, path);
+	make_current(peer, s, path);
+}
+
+void ela_peer_offer(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
+{
+	retire_session(peer->node, peer->next);
+	peer->next = s;
+	peer->next_born_ns = ela_loop_now(peer->node->loop);
+	peer->next_path = *path;
+	publish_index(peer->node, s);
+}
+
+void ela_peer_confirm(struct ela_peer *peer, struct ela_session *s)
+{
+	if (!s || s != peer->next)
+		return;
+	peer->next = NULL;
+	ela_initiator_cancel(peer);
+	settle_link(peer, &peer->next_path);
+	make_current(peer, s, &peer->next_path);
+}
+
+void ela_peer_reset(struct ela_peer *peer)
+{
+	ela_initiator_cancel(peer);
+	ela_peer_publish(peer, NULL, NULL);
+	retire_session(peer->node, peer->current);
+	retire_session(peer->node, peer->next);
+	retire_session(peer->node, peer->previous);
+	peer->current = peer->next = peer->previous = NULL;
+	if (peer->link)
+		ela_link_close(peer->link);
+	peer->link = NULL;
+	close_dialled(peer);
+	say_down(peer, "reset");
+}
+
+void ela_peer_expire(struct ela_peer *peer, uint64_t now_ns)
+{
+	if (peer->previous && now_ns >= peer->previous_dead_ns) {
+		retire_session(peer->node, peer->previous);
+		peer->previous = NULL;
+	}
+	if (peer->next && now_ns - peer->next_born_ns > 5 * ELA_SEC) {
+		retire_session(peer->node, peer->next);
+		peer->next = NULL;
+		if (!ela_initiator_busy(peer)) { /* its handshake ended ours, and came to nothing */
+			peer->rekeying = false;
+			peer->retry_ns = peer->current && !peer->misses ? 0 : now_ns;
+		}
+	}
+	if (peer->current && now_ns >= peer->current->dead_ns) {
+		ela_peer_publish(peer, NULL, NULL);
+		retire_session(peer->node, peer->current);
+		peer->current = NULL;
+		say_down(peer, "expired");
+	}
+}
+
+/* ---- sending what control makes ---- */
+
+int ela_node_send(struct ela_node *node, const struct ela_path *path, const uint8_t *frame, uint32_t len)
+{
+	struct ela_transport *t = &node->transports[path->transport];
+	const struct ela_send send = {.data = frame, .len = len, .segment = len, .path = path};
+	struct ela_link *link;
+	int err = -EIO, n;
+
+	if (path->link) {
+		link = ela_link_find(node, path->link);
+		return link ? ela_link_post(link, frame, len) : -EPIPE;
+	}
+	(void)pthread_mutex_lock(&t->send_lock); /* a default mutex cannot fail */
+	n = t->ops->send_burst(t->self, 0, &send, 1, &err);
+	(void)pthread_mutex_unlock(&t->send_lock);
+	if (n != 1 && err == -EADDRNOTAVAIL && path->local.family != ELA_ADDR_NONE) {
+		struct ela_path any = *path;
+
+		any.local = (struct ela_addr){0};
+		return ela_node_send(node, &any, frame, len);
+	}
+	return n == 1 ? 0 : err;
+}
+
+/* ---- configuration ---- */
+
+/* An endpoint that is a name, and what it resolved to. */
+struct ela_peer_name {
+	struct ela_peer *peer;
+	const struct ela_endpoint *endpoint;
+	struct ela_lookup *lookup; /* NULL when none is under way */
+	struct ela_addr addrs[ELA_RESOLVE_MAX];
+	uint32_t n;
+};
+
+static void free_name(void *data)
+{
+	struct ela_peer_name *name = data;
+
+	ela_lookup_cancel(name->lookup);
+	g_free(name);
+}
+
+static void free_peer(void *data)
+{
+	struct ela_peer *peer = data;
+
+	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
+		ela_noise_wipe(&peer->attempts[i].noise);
+	g_ptr_array_free(peer->names, TRUE);
+	g_free(peer->addrs);
+	g_free(peer->name);
+	g_free(peer);
+}
+
+/* All addresses to try, in the order of the endpoints. */
+static void collect_addrs(struct ela_peer *peer)
+{
+	const struct ela_config_peer *c = peer->config;
+	GArray *addrs = g_array_new(FALSE, TRUE, sizeof(struct ela_addr));
+	guint next_name = 0;
+
+	for (uint32_t i = 0; i < c->n_endpoints; i++) {
+		struct ela_addr a = c->endpoints[i].addr;
+
+		if (a.family == ELA_ADDR_NONE) {
+			const struct ela_peer_name *name = g_ptr_array_index(peer->names, next_name++);
+
+			g_array_append_vals(addrs, name->addrs, name->n);
+		} else {
+			a.port = c->endpoints[i].port;
+			g_array_append_val(addrs, a);
+		}
+	}
+	g_free(peer->addrs);
+	peer->n_addrs = addrs->len;
+	peer->addrs = (struct ela_addr *)(void *)g_array_free(addrs, FALSE);
+}
+
+static void resolved(void *data, const struct ela_addr *addrs, uint32_t n, const char *reason)
+{
+	struct ela_peer_name *name = data;
+	struct ela_peer *peer = name->peer;
+
+	name->lookup = NULL;
+	if (n == 0) {
+		ela_logf_limited(peer->node->log, ela_loop_now(peer->node->loop), ELA_LOG_WARN, "peer",
+			"unresolved peer=%s endpoint=%s reason=\"%s\"", peer->name, name->endpoint->host, reason);
+		return; /* what it resolved to before stays; the next try asks again */
+	}
+	memcpy(name->addrs, addrs, n * sizeof *addrs);
+	name->n = n;
+	collect_addrs(peer);
+	if (!peer->current && peer->node->running)
+		ela_initiate(peer);
+}
+
+void ela_peer_resolve(struct ela_peer *peer)
+{
+	struct ela_node *node = peer->node;
+
+	for (guint i = 0; node->resolver && i < peer->names->len; i++) {
+		struct ela_peer_name *name = g_ptr_array_index(peer->names, i);
+
+		if (!name->lookup)
+			name->lookup =
+				ela_resolver_start(node->resolver, name->endpoint->host, name->endpoint->port, resolved, name);
+	}
+}
+
+/* The peer's section is new or was reloaded. */
+static void set_config(struct ela_peer *peer, const struct ela_config_peer *config)
+{
+	peer->config = config;
+	g_ptr_array_set_size(peer->names, 0);
+	for (uint32_t i = 0; i < config->n_endpoints; i++)
+		if (config->endpoints[i].addr.family == ELA_ADDR_NONE) {
+			struct ela_peer_name *name = g_new0(struct ela_peer_name, 1);
+
+			name->peer = peer;
+			name->endpoint = &config->endpoints[i];
+			g_ptr_array_add(peer->names, name);
+		}
+	collect_addrs(peer);
+	ela_peer_resolve(peer);
+}
+
+static struct ela_peer *new_peer(struct ela_node *node, const struct ela_config_peer *c, GError **error)
+{
+	struct ela_peer *peer = g_new0(struct ela_peer, 1);
+
+	peer->node = node;
+	peer->number = ++node->next_peer_number;
+	peer->name = g_strdup(c->name);
+	peer->names = g_ptr_array_new_with_free_func(free_name);
+	memcpy(peer->key, c->public_key, ELA_KEY_LEN);
+	atomic_init(&peer->tx, NULL);
+	if (ela_node_id(node->network_id, c->address4, &peer->id) != 0 ||
+		ela_handshake_mac1_key(node->network_id, peer->key, peer->mac1_key) != 0 ||
+		ela_cookie_key(node->network_id, peer->key, peer->cookie_key) != 0) {
+		g_set_error(error, ELA_NODE_ERROR, ELA_NODE_FAILED, "peer %s: the cryptographic library failed", c->name);
+		free_peer(peer);
+		return NULL;
+	}
+	return peer;
+}
+
+/* The same node under the same ID: its sessions go on. */
+static struct ela_peer *find_same(struct ela_node *node, const struct ela_peers *old, const struct ela_config_peer *c)
+{
+	uint32_t id;
+
+	for (uint32_t i = 0; i < old->n; i++)
+		if (memcmp(old->v[i]->key, c->public_key, ELA_KEY_LEN) == 0 && strcmp(old->v[i]->name, c->name) == 0 &&
+			ela_node_id(node->network_id, c->address4, &id) == 0 && id == old->v[i]->id)
+			return old->v[i];
+	return NULL;
+}
+
+static void publish_sources(struct ela_node *node, const struct ela_peers *peers)
+{
+	GArray *entries = g_array_new(FALSE, TRUE, sizeof(struct ela_fib_entry));
+	struct ela_fib *old = atomic_load(&node->sources);
+
+	for (uint32_t i = 0; i < peers->n; i++)
+		for (uint32_t k = 0; k < peers->v[i]->config->n_prefixes; k++) {
+			const struct ela_prefix *p = &peers->v[i]->config->prefixes[k];
+			struct ela_fib_entry e = {.bits = (uint8_t)p->bits, .family = (uint8_t)p->addr.family, .peer = peers->v[i]};
+
+			memcpy(e.ip, p->addr.ip, 16);
+			g_array_append_val(entries, e);
+		}
+	atomic_store(&node->sources, ela_fib_new((const struct ela_fib_entry *)(void *)entries->data, entries->len));
+	if (old)
+		ela_qsbr_retire(&node->qsbr, free, old);
+	(void)g_array_free(entries, TRUE);
+}
+
+static void remove_peer(struct ela_node *node, struct ela_peer *peer)
+{
+	g_ptr_array_set_size(peer->names, 0); /* cancels its look-ups */
+	ela_peer_reset(peer);
+	ela_node_forget_routes(node, peer);
+	ela_qsbr_retire(&node->qsbr, free_peer, peer);
+}
+
+static bool has_peer(const struct ela_peers *peers, const struct ela_peer *peer)
+{
+	for (uint32_t i = 0; i < peers->n; i++)
+		if (peers->v[i] == peer)
+			return true;
+	return false;
+}
+
+/* The peers of config: those of old that go on, the others new. NULL: none was made, and old is as it was. */
+static struct ela_peers *match_peers(
+	struct ela_node *node, const struct ela_peers *old, const struct ela_config *config, GError **error)
+{
+	struct ela_peers *fresh = g_malloc0(sizeof *fresh + config->n_peers * sizeof fresh->v[0]);
+
+	while (fresh->n < config->n_peers) {
+		const struct ela_config_peer *c = &config->peers[fresh->n];
+		struct ela_peer *peer = find_same(node, old, c);
+
+		if (!peer)
+			peer = new_peer(node, c, error);
+		if (!peer)
+			break;
+		fresh->v[fresh->n++] = peer;
+	}
+	if (fresh->n == config->n_peers)
+		return fresh;
+	while (fresh->n-- > 0)
+		if (!has_peer(old, fresh->v[fresh->n]))
+			free_peer(fresh->v[fresh->n]);
+	g_free(fresh);
+	return NULL;
+}
+
+bool ela_peers_apply(struct ela_node *node, const struct ela_config *config, GError **error)
+{
+	struct ela_peers *old = ela_peers_list(node), *fresh = match_peers(node, old, config, error);
+
+	if (!fresh)
+		return false;
+	for (uint32_t i = 0; i < fresh->n; i++)
+		set_config(fresh->v[i], &config->peers[i]); /* from here on nothing can fail */
+	atomic_store(&node->peers, fresh);
+	publish_sources(node, fresh);
+	for (uint32_t i = 0; i < old->n; i++)
+		if (!has_peer(fresh, old->v[i]))
+			remove_peer(node, old->v[i]);
+	ela_qsbr_retire(&node->qsbr, g_free, old);
+	return true;
+}
+
+void ela_peers_free(struct ela_node *node)
+{
+	struct ela_peers *peers = ela_peers_list(node);
+
+	for (uint32_t i = 0; i < peers->n; i++)
+		remove_peer(node, peers->v[i]);
+	atomic_store(&node->peers, NULL);
+	g_free(peers);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * peer: the other nodes of a static network: their sessions' life (install, promote, retire), what is published to
+ * lanes, and what each peer needs done when (ticks, events). Control thread.
+ */
+#ifndef ELA_CORE_PEER_H
+#define ELA_CORE_PEER_H
+
+#include "link.h"
+#include "state.h"
+
+/* ---- peer.c ---- */
+
+/*
+ * Brings node's peers in line with the [peer] sections of config: new ones made, gone ones retired, changed ones
+ * updated. False: nothing was changed.
+ */
+bool ela_peers_apply(struct ela_node *node, const struct ela_config *config, GError **error);
+/* Ends all sessions and forgets all peers; lanes have stopped. */
+void ela_peers_free(struct ela_node *node);
+struct ela_peer *ela_peer_by_key(struct ela_node *node, const uint8_t key[ELA_KEY_LEN]);
+struct ela_peer *ela_peer_by_number(struct ela_node *node, uint32_t number);
+/* The current list; never NULL. */
+struct ela_peers *ela_peers_list(struct ela_node *node);
+
+/* A fresh receiver index, reserved until ela_index_release(). */
+uint32_t ela_index_reserve(struct ela_node *node);
+void ela_index_release(struct ela_node *node, uint32_t index);
+
+/* The initiator's end of a handshake: the session is used at once. TAKES s. */
+void ela_peer_install(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path);
+/* The responder's: received from now on, used for sending when a frame opened. TAKES s. */
+void ela_peer_offer(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path);
+/* A frame of s opened: if it is the offered one it becomes current. */
+void ela_peer_confirm(struct ela_peer *peer, struct ela_session *s);
+/* Publishes how to send: session and path; either may be what it was. NULL session: nothing can be sent. */
+void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path);
+/* Ends every session of the peer (clocks jumped, peer removed). */
+void ela_peer_reset(struct ela_peer *peer);
+/* Retires what is too old; called by the tick. */
+void ela_peer_expire(struct ela_peer *peer, uint64_t now_ns);
+
+/* Asks again for the addresses of endpoints that are names. */
+void ela_peer_resolve(struct ela_peer *peer);
+
+/* Sends bytes over a path: a datagram on lane 0's socket, or a record to its link. 0 or -errno. */
+int ela_node_send(struct ela_node *node, const struct ela_path *path, const uint8_t *frame, uint32_t len);
+/* May this underlay address be dialled, accepted, roamed to? Not loopback, link-local, multicast, or in the overlay. */
+bool ela_addr_allowed(const struct ela_node *node, const struct ela_addr *addr);
+/* Does the prefix lie beyond the node's own networks? */
+bool ela_prefix_is_beyond(const struct ela_config *config, const struct ela_prefix *prefix);
+/* "10.99.0.2:7450" into buf. */
+const char *ela_addr_text(const struct ela_addr *addr, char buf[64]);
+
+/* ---- initiator.c ---- */
+
+/* Starts a handshake now: over the path in use while it works, else over the next configured endpoint. */
+void ela_initiate(struct ela_peer *peer);
+/* The dialled connection is open. */
+void ela_initiate_on_link(struct ela_peer *peer, struct ela_link *link);
+/* HANDSHAKE messages of kind answer and cookie. False: it was not for us, or not good. */
+bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, const struct ela_handshake *hs);
+bool ela_initiator_cookie(struct ela_node *node, const struct ela_handshake *hs);
+/* Forgets message 1s that wait for an answer. */
+void ela_initiator_cancel(struct ela_peer *peer);
+/* Due retries. */
+void ela_initiator_tick(struct ela_peer *peer, uint64_t now_ns);
+/* True while a handshake is wanted or under way. */
+bool ela_initiator_busy(const struct ela_peer *peer);
+
+/* ---- responder.c ---- */
+
+struct ela_responder *ela_responder_new(struct ela_node *node);
+void ela_responder_free(struct ela_responder *r);
+/* Any HANDSHAKE datagram or record: checks mac1 and hands it on. False: a stream that sent it is to be closed. */
+bool ela_handshake_input(struct ela_node *node, const struct ela_path *path, const uint8_t *data, uint32_t len);
+
+/* ---- control.c ---- */
+
+/* A MESSAGE frame. */
+void ela_control_input(struct ela_node *node, const struct ela_path *path, const uint8_t *data, uint32_t len);
+/* Sends an empty sealed frame. */
+void ela_control_keepalive(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path);
+/* Challenges the session's candidate path. */
+void ela_control_challenge(struct ela_peer *peer);
+/* Liveness, keepalive, rekey, path MTU. Returns true while something needs a fast tick. */
+bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns);
+/* Sends a routing plugin's message. */
+int ela_control_routing(struct ela_peer *peer, const void *bytes, uint32_t len);
+/* Largest control message. */
+#define ELA_CONTROL_MAX 1300u
+
+/* ---- pmtu.c ---- */
+
+/* Path MTU discovery starts anew: a new path. */
+void ela_pmtu_reset(struct ela_peer *peer);
+void ela_pmtu_tick(struct ela_peer *peer, uint64_t now_ns);
+/* The transport said -EMSGSIZE. */
+void ela_pmtu_too_big(struct ela_peer *peer);
+/* A probe of that size came back. */
+void ela_pmtu_confirmed(struct ela_peer *peer, uint32_t token);
+/* Largest frame to use now. */
+uint32_t ela_pmtu_frame(const struct ela_peer *peer, const struct ela_session *s, const struct ela_transport *t,
+	const struct ela_path *path);
+/* Sends a probe of frame_len bytes (control.c). False when it could not be sent at all. */
+bool ela_control_probe(struct ela_peer *peer, uint32_t frame_len, uint32_t token);
+
+#endif

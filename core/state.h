@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state: the structs that hang off struct ela_node and who may touch them. Included by the files of core that run a
+ * node; nothing else sees it.
+ *
+ *   [control] fields belong to the control thread, [lane] fields to one lane; what lanes read of control's is atomic or
+ *   immutable, published by a pointer and retired through node->qsbr.
+ */
+#ifndef ELA_CORE_STATE_H
+#define ELA_CORE_STATE_H
+
+#include "coalesce.h"
+#include "fib.h"
+#include "handshake.h"
+#include "node.h"
+#include "qsbr.h"
+#include "ring.h"
+#include "segment.h"
+#include "session.h"
+#include "stats.h"
+
+#define ELA_BURST 64u                    /* packets or frames handled at once */
+#define ELA_ARENA_LEN (2u * 68u * 1024u) /* a turn takes at most 128 KiB from the device */
+#define ELA_ROOM_FRONT 32u               /* in front of each packet: the head of a super record */
+/* Sealed frames of one burst, even of tiny segments; only what is used is touched. */
+#define ELA_OUT_LEN (512u * 1024u)
+#define ELA_MAX_SENDS 160u
+#define ELA_TRAINS 32u
+#define ELA_TRAIN_ROOM (65536u + 192u) /* not a power of two: buffers must not share cache sets */
+#define ELA_INDEX_SLOTS 8192u
+#define ELA_WAITERS 64u /* packets that wait for a session, per lane */
+#define ELA_WAITER_LEN 2048u
+#define ELA_BLOCKED_NS (5u * ELA_MSEC) /* a full socket may hold a burst this long */
+#define ELA_WAIT_NS ELA_SEC
+
+/* Instance of a plugin and the host it sees. */
+struct ela_instance {
+	struct ela_host host;
+	struct ela_node *node;
+	const struct ela_loaded *loaded;
+	void *self;
+	uint32_t number;                       /* of its kind */
+	uint64_t *counters[ELA_MAX_LANES + 1]; /* per lane, last one control's */
+};
+
+struct ela_transport {
+	struct ela_instance *instance;
+	const struct ela_transport_ops *ops;
+	void *self;
+	uint32_t number;
+	struct ela_transport_info info; /* [control] */
+	uint32_t burst;                 /* of info, fixed once started: lanes read it */
+	pthread_mutex_t send_lock;      /* sends on lane 0's socket: lane 0 and control */
+};
+
+/* How to send to a peer now. Immutable; published in peer->tx. */
+struct ela_tx {
+	struct ela_session *session;
+	struct ela_path path;
+	struct ela_transport *transport;
+	struct ela_link *link; /* stream connection, NULL for datagrams */
+	uint32_t max_frame;    /* bytes of the largest datagram of this path */
+	uint32_t max_packet;   /* bytes of the largest packet that fits into one */
+	uint32_t max_segments, max_train;
+	bool elide;
+};
+
+/* Sticky bits of struct ela_peer.events, set by lanes, taken by control. */
+#define ELA_PEER_WANT 0x1u        /* packets wait for a session */
+#define ELA_PEER_REKEY 0x2u       /* a lane's key nears its limit */
+#define ELA_PEER_OPENED 0x4u      /* the first frame of a session opened */
+#define ELA_PEER_CANDIDATE 0x8u   /* frames come from another address */
+#define ELA_PEER_LOCAL_GONE 0x10u /* the path's local address is no longer ours */
+#define ELA_PEER_TOO_BIG 0x20u    /* the path carries less than we thought */
+#define ELA_PEER_LINK_DOWN 0x40u  /* its stream connection ended */
+
+#define ELA_ATTEMPTS 4u
+
+/* A handshake message 1 of ours that may still be answered. [control] */
+struct ela_attempt {
+	bool used;
+	uint32_t index;
+	uint64_t sent_ns;
+	struct ela_noise noise;
+	uint8_t mac1[ELA_MAC_LEN];
+	struct ela_path path;
+};
+
+/* Path MTU discovery of one path (RFC 8899). [control] */
+struct ela_pmtu {
+	uint32_t confirmed; /* largest frame that came through */
+	uint32_t probing;   /* size of the probe under way, 0 = none */
+	uint32_t low, high; /* search interval after a probe was lost */
+	uint32_t misses;
+	uint32_t token;
+	uint64_t due_ns;
+	uint64_t raise_ns; /* not before: try the full size again */
+};
+
+/* Token bucket. */
+struct ela_bucket {
+	uint64_t last_ns;
+	double tokens;
+};
+
+struct ela_peer {
+	/* Immutable while published. */
+	struct ela_node *node;
+	uint32_t number; /* 1.. */
+	uint32_t id;
+	uint8_t key[ELA_KEY_LEN];
+	uint8_t mac1_key[32]; /* of messages to it */
+	uint8_t cookie_key[32];
+	char *name;
+
+	/* Lanes. */
+	_Atomic(struct ela_tx *) tx; /* NULL = no session */
+	_Atomic uint32_t events;
+	_Atomic uint64_t want_ns; /* last time a packet wanted a session */
+
+	/* [control] */
+	const struct ela_config_peer *config;
+	struct ela_session *current, *next, *previous;
+	uint64_t next_born_ns, previous_dead_ns;
+	struct ela_path next_path; /* where message 2 went */
+	struct ela_tx *tx_shadow;  /* what is published */
+	struct ela_attempt attempts[ELA_ATTEMPTS];
+	uint32_t attempt;              /* next slot of the ring */
+	uint64_t retry_ns, backoff_ns; /* next handshake message; 0 = none due */
+	uint32_t endpoint;             /* next endpoint and transport to try */
+	uint64_t cookie_ns;            /* when cookie came; 0 = none */
+	uint8_t cookie[16];
+	uint64_t last_init_ns;
+	struct ela_addr *addrs; /* of all endpoints, names resolved */
+	uint32_t n_addrs;
+	GPtrArray *names;                        /* struct ela_peer_name: endpoints that are names */
+	struct ela_link *link;                   /* stream connection in use */
+	struct ela_link *dialling[ELA_ATTEMPTS]; /* those being made, perhaps because the one in use went silent */
+	/* liveness */
+	uint64_t unanswered_ns; /* since when our packets get no answer, 0 = they do */
+	uint64_t ping_ns;       /* last ping sent, 0 = none outstanding */
+	uint32_t misses;
+	uint64_t control_rx_ns, control_tx_ns;
+	uint64_t asked_ns; /* last keepalive or probe sent: they want an answer, as packets do */
+	uint64_t rekey_jitter_ns;
+	bool rekeying;
+	bool up; /* said so in the log and to routing */
+	/* path validation */
+	uint8_t challenge[16];
+	struct ela_path challenged;
+	uint64_t challenge_ns; /* 0 = none outstanding */
+	struct ela_bucket challenges;
+	struct ela_pmtu pmtu;
+};
+
+struct ela_peers {
+	uint32_t n;
+	struct ela_peer *v[];
+};
+
+enum ela_source_kind { ELA_SOURCE_WAKE, ELA_SOURCE_DEVICE, ELA_SOURCE_DATAGRAM, ELA_SOURCE_LINK };
+
+/* Something a lane reads from. [lane] */
+struct ela_source {
+	enum ela_source_kind kind;
+	int fd; /* -1: no readiness, ask every turn */
+	bool ready;
+	struct ela_transport *transport;
+	struct ela_link *link;
+};
+
+/* A packet that waits for its session. [lane] */
+struct ela_waiter {
+	uint64_t since_ns;
+	struct ela_packet pkt; /* data points into the lane's waiter_bytes */
+};
+
+struct ela_lane {
+	struct ela_node *node;
+	uint32_t number;
+	bool has_device; /* the device may have fewer queues than lanes */
+	bool polls;      /* a source has no descriptor: it is asked every turn, and no sleep is long */
+	GThread *thread;
+	int epoll_fd, wake_fd;
+	_Atomic bool stop;
+
+	/* rings */
+	struct ela_commands commands; /* from control */
+	struct ela_ring *up;          /* to control */
+
+	uint64_t now_ns; /* of this turn */
+	struct ela_source wake, device, datagrams[32];
+	uint32_t n_datagrams;
+	GPtrArray *links; /* attached struct ela_link */
+
+	/* device -> peers */
+	uint8_t *arena, *out, *scratch;
+	uint32_t out_len;
+	struct ela_packet pkts[ELA_BURST];
+	struct ela_cipher_op ops[ELA_BURST];
+	uint32_t n_ops;
+	struct ela_tx *ops_tx;
+	uint8_t ops_ecn[ELA_BURST];
+	struct ela_send sends[ELA_MAX_SENDS];
+	struct ela_tx *sends_tx[ELA_MAX_SENDS];
+	uint16_t sends_frames[ELA_MAX_SENDS];
+	bool send_closed; /* the last one takes no further frame */
+	uint32_t n_sends, sends_done, train_limit;
+	struct ela_transport *sends_transport;
+	uint64_t blocked_ns;         /* since when the socket takes nothing, 0 = it does */
+	struct ela_path *held_paths; /* of blocked sends, which outlive their tx */
+	struct ela_waiter waiters[ELA_WAITERS];
+	uint8_t *waiter_bytes;
+	uint32_t n_waiters;
+	struct ela_bucket copies, icmp;
+
+	/* peers -> device */
+	struct ela_train trains[ELA_TRAINS];
+	uint8_t *train_bytes;
+	uint32_t want_trains;
+	struct ela_coalesce *coalesce;
+	uint8_t *stream_in; /* received stream bytes of the connection being read */
+
+	struct ela_stats stats;
+};
+
+struct ela_node {
+	const struct ela_config *config;
+	struct ela_loop *loop;
+	struct ela_log *log;
+	uint32_t flags;
+
+	/* Identity. [control] */
+	uint8_t network_id[32];
+	uint8_t private_key[ELA_KEY_LEN], public_key[ELA_KEY_LEN];
+	uint8_t mac1_key[32], cookie_key[32]; /* of messages to us */
+	uint32_t id;                          /* immutable: lanes read it */
+	struct ela_addr own4, own6;           /* immutable: lanes read these, never config, which a reload frees */
+
+	/* Plugins. */
+	struct ela_instance *npd, *routing;
+	struct ela_npd_info npd_info;
+	struct ela_instance **cipher_instances, **transport_instances; /* NULL-terminated like config's */
+	struct ela_cipher *ciphers;
+	struct ela_node_suite suites[32];
+	uint32_t n_suites;
+	char suite_names[256]; /* the same, comma-separated: what a handshake says (struct ela_hello) */
+	struct ela_transport *transports;
+	uint32_t n_transports;
+	uint32_t mtu;
+	char **device_routes; /* beyond our own network, as the device was opened with; NULL before */
+
+	/* Published to lanes. */
+	_Atomic(struct ela_fib *) routes;
+	_Atomic(struct ela_fib *) sources;
+	_Atomic(struct ela_peers *) peers;
+	_Atomic(struct ela_session *) index[ELA_INDEX_SLOTS];
+	struct ela_qsbr qsbr;
+	uint8_t broadcast4[4]; /* of the overlay prefix; immutable */
+
+	/* Lanes. */
+	struct ela_lane *lanes[ELA_MAX_LANES];
+	uint32_t n_lanes;
+	bool running, devices_open;
+	_Atomic uint32_t attention; /* 1 = control has been woken and has not looked yet */
+	int attention_fd;
+	struct ela_watch *attention_watch;
+	_Atomic uint32_t suspended;   /* the clocks jumped: nothing may be sealed until control dropped all keys */
+	_Atomic int device_err;       /* a lane's read failed for good: 0, then a negative errno until control said so */
+	_Atomic int64_t clock_gap_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME when last looked */
+
+	/* [control] */
+	uint32_t next_peer_number;
+	GHashTable *routes_by_prefix; /* char * -> struct ela_peer *: what routing set */
+	bool routes_dirty;
+	struct ela_timer *wake, *tick, *soon; /* wake: of attention without threads */
+	uint64_t tick_at_ns, active_ns;       /* traffic was last seen */
+	GPtrArray *links;                     /* all stream connections */
+	uint64_t next_link;
+	struct ela_responder *responder;
+	struct ela_resolver *resolver;       /* NULL in virtual time */
+	uint8_t index_used[ELA_INDEX_SLOTS]; /* sessions and message 1s that wait for an answer */
+	struct ela_stats stats;
+	GQueue pending_commands[ELA_MAX_LANES]; /* commands that found the ring full */
+};
+
+/* stats of the thread that runs: lanes their own, control the node's. */
+#define ELA_COUNT(where, stat, n) ela_stat_add(&(where)->stats, ELA_STAT_##stat, (n))
+
+static inline struct ela_session *ela_index_find(struct ela_node *node, uint32_t index)
+{
+	struct ela_session *s = atomic_load_explicit(&node->index[index % ELA_INDEX_SLOTS], memory_order_acquire);
+
+	return s && s->with.local_index == index ? s : NULL;
+}
+
+/* [lane] Sets sticky bits of a peer and wakes control once. */
+void ela_peer_event(struct ela_peer *peer, uint32_t events);
+/* [any] Wakes control. */
+void ela_node_attention(struct ela_node *node);
+/* [control] Something happened: soon there may be answers to wait for. */
+void ela_node_tick_soon(struct ela_node *node);
+/*
+ * [any] True when the distance of the two clocks jumped: a machine restored from a snapshot would repeat (key, counter)
+ * pairs. Lanes and control ask before they seal anything after a sleep; control has been woken to drop all keys.
+ */
+bool ela_node_clocks_jumped(struct ela_node *node);
+
+/* Takes n tokens; rate a second, at most burst. */
+static inline bool ela_bucket_take(struct ela_bucket *b, uint64_t now_ns, double rate, double burst)
+{
+	b->tokens += (double)(now_ns - b->last_ns) * rate / 1e9;
+	b->last_ns = now_ns;
+	if (b->tokens > burst)
+		b->tokens = burst;
+	if (b->tokens < 1)
+		return false;
+	b->tokens -= 1;
+	return true;
+}
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stats: core's counters. One block for each lane and one for the control thread: single writer, relaxed stores, summed
+ * by control. Every packet or frame that is not passed on has exactly one drop-* counter. docs/counters.md explains
+ * each.
+ */
+#ifndef ELA_CORE_STATS_H
+#define ELA_CORE_STATS_H
+
+#include <ela/host.h>
+
+#define ELA_STATS(X)                                                                                                   \
+	X(DEVICE_PACKETS_IN, "device-packets-in") /* packets read from the device; a superpacket is one */                 \
+	X(DEVICE_BYTES_IN, "device-bytes-in")                                                                              \
+	X(DEVICE_PACKETS_OUT, "device-packets-out")                                                                        \
+	X(DEVICE_BYTES_OUT, "device-bytes-out")                                                                            \
+	X(FRAMES_OUT, "frames-out") /* sealed and handed to a transport */                                                 \
+	X(FRAMES_IN, "frames-in")   /* opened */                                                                           \
+	X(BYTES_OUT, "bytes-out")   /* of those frames */                                                                  \
+	X(BYTES_IN, "bytes-in")                                                                                            \
+	X(SENDS, "sends")         /* trains handed to datagram transports */                                               \
+	X(TRAINS_IN, "trains-in") /* trains received */                                                                    \
+	X(SUPERPACKETS_CUT, "superpackets-cut")                                                                            \
+	X(SUPERPACKETS_JOINED, "superpackets-joined")                                                                      \
+	X(COPIES, "copies") /* of broadcast and multicast packets */                                                       \
+	X(HANDSHAKES_STARTED, "handshakes-started")                                                                        \
+	X(HANDSHAKES_DONE, "handshakes-done")                                                                              \
+	X(REKEYS, "rekeys")                                                                                                \
+	X(COOKIES_OUT, "cookies-out")                                                                                      \
+	X(COOKIES_IN, "cookies-in")                                                                                        \
+	X(PATH_CHALLENGES, "path-challenges")                                                                              \
+	X(PATH_CHANGES, "path-changes")                                                                                    \
+	X(KEEPALIVES_OUT, "keepalives-out")                                                                                \
+	X(PINGS_OUT, "pings-out")                                                                                          \
+	X(LINKS_LOST, "links-lost") /* peers found silent, or whose connection closed */                                   \
+	X(STREAMS_OPENED, "streams-opened")                                                                                \
+	X(STREAMS_CLOSED, "streams-closed")                                                                                \
+	X(WAITED, "waited")                         /* packets held while a session started */                             \
+	X(STRANGER_BYTES_IN, "stranger-bytes-in")   /* received without a session */                                       \
+	X(STRANGER_BYTES_OUT, "stranger-bytes-out") /* answered to those */                                                \
+	X(ICMP_TOO_BIG, "icmp-too-big")             /* answers made */                                                     \
+	X(ICMP_UNREACHABLE, "icmp-unreachable")                                                                            \
+	X(DROP_HEADER, "drop-header") /* not a header, wrong version, reserved bits */                                     \
+	X(DROP_TTL, "drop-ttl")                                                                                            \
+	X(DROP_TYPE, "drop-type")                                                                                          \
+	X(DROP_SHORT, "drop-short") /* truncated */                                                                        \
+	X(DROP_OVERSIZE, "drop-oversize")                                                                                  \
+	X(DROP_DESTINATION, "drop-destination") /* for another node; this node does not relay */                           \
+	X(DROP_INDEX, "drop-index")             /* no such session */                                                      \
+	X(DROP_REPLAY, "drop-replay")                                                                                      \
+	X(DROP_TAG, "drop-tag")                                                                                            \
+	X(DROP_INNER, "drop-inner")   /* what was inside is no packet */                                                   \
+	X(DROP_SOURCE, "drop-source") /* inner source does not belong to the sender */                                     \
+	X(DROP_ECN, "drop-ecn")       /* congestion met a packet that cannot be marked (RFC 6040) */                       \
+	X(DROP_MAC1, "drop-mac1")                                                                                          \
+	X(DROP_COOKIE, "drop-cookie")             /* a cookie answer nobody asked for */                                   \
+	X(DROP_RATE, "drop-rate")                 /* handshakes beyond the limit of an address */                          \
+	X(DROP_HANDSHAKE, "drop-handshake")       /* malformed or forged behind a good mac1 */                             \
+	X(DROP_UNKNOWN_KEY, "drop-unknown-key")   /* nobody in ela.ini */                                                  \
+	X(DROP_REPEATED, "drop-repeated")         /* an ephemeral key seen before */                                       \
+	X(DROP_RACE, "drop-race")                 /* both started: the other one's goes on */                              \
+	X(DROP_CONTROL_FULL, "drop-control-full") /* ring to the control thread full */                                    \
+	X(DROP_MESSAGE, "drop-message")           /* sealed, but not a message this node knows */                          \
+	X(DROP_NOROUTE, "drop-noroute")                                                                                    \
+	X(DROP_NOSESSION, "drop-nosession") /* no session came up in time */                                               \
+	X(DROP_PACKET, "drop-packet")       /* the device handed over something that is no packet */                       \
+	X(DROP_TOO_BIG, "drop-too-big")     /* larger than the path carries */                                             \
+	X(DROP_COPIES, "drop-copies")       /* broadcast beyond the rate */                                                \
+	X(DROP_QUEUE, "drop-queue")         /* link queue: full or CoDel */                                                \
+	X(DROP_BUSY, "drop-busy")           /* the socket took nothing for too long */                                     \
+	X(DROP_SEND, "drop-send")           /* the transport refused */                                                    \
+	X(DROP_EXHAUSTED, "drop-exhausted") /* key limit reached before the next key was there */                          \
+	X(DROP_DEVICE, "drop-device")       /* the device took no more */                                                  \
+	X(DROP_STREAM, "drop-stream")       /* connection closed: framing, limits, time-outs */
+
+enum ela_stat {
+#define X(id, name) ELA_STAT_##id,
+	ELA_STATS(X)
+#undef X
+		ELA_N_STATS
+};
+
+struct ela_stats {
+	uint64_t v[ELA_N_STATS];
+};
+
+/* Name of a counter; NULL past the last. */
+const char *ela_stat_name(uint32_t stat);
+
+static inline void ela_stat_add(struct ela_stats *stats, enum ela_stat stat, uint64_t n)
+{
+	ela_count(&stats->v[stat], n);
+}
+
+#endif

@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test-protocol: docs/protocol.md against core. The document's blocks give keys and values, one frame of each type and
+ * the numbers of the wire; each frame is made by core's functions from those values and read back, byte for byte. Fails
+ * when either side changes. One thread.
+ *
+ *   ```hex values        name = hex, as many as there are
+ *   ```hex frame=NAME    hex, blanks skipped, a comment after #
+ *   ```numbers           a name, two or more blanks, the number
+ */
+#include "config.h"
+#include "flowqueue.h"
+#include "handshake.h"
+#include "hex.h"
+#include "loader.h"
+#include "ring.h"
+#include <errno.h>
+#include <glib.h>
+#include <stdlib.h>
+
+#define ROOM 2048u
+
+/* ---- the document ---- */
+
+static char **document(void)
+{
+	g_autofree char *text = NULL;
+
+	ck_assert_msg(g_file_get_contents(DOCUMENT, &text, NULL, NULL), "cannot read %s", DOCUMENT);
+	return g_strsplit(text, "\n", -1);
+}
+
+/* The first line of the block, its fence's text after ``` being fence. */
+static char **block(char **lines, const char *fence)
+{
+	g_autofree char *wanted = g_strconcat("```", fence, NULL);
+
+	while (*lines && strcmp(*lines, wanted) != 0)
+		lines++;
+	ck_assert_msg(*lines, "the document has no block %s", wanted);
+	return lines + 1;
+}
+
+static size_t frame(const char *name, uint8_t out[ROOM])
+{
+	g_autofree char *fence = g_strconcat("hex frame=", name, NULL);
+	g_auto(GStrv) lines = document();
+	size_t len = 0;
+
+	for (char **line = block(lines, fence); *line && strcmp(*line, "```") != 0; line++) {
+		g_autofree char *code = g_strndup(*line, strcspn(*line, "#"));
+
+		len += hex(code, out + len, ROOM - len);
+	}
+	ck_assert_msg(len, "frame %s of the document is empty", name);
+	return len;
+}
+
+/* A value of any of the blocks of values. */
+static size_t value(const char *name, uint8_t *out, size_t room)
+{
+	g_auto(GStrv) lines = document();
+
+	for (char **line = lines; *line; line++) {
+		g_auto(GStrv) parts = g_strsplit(*line, "=", 2);
+
+		if (parts[0] && parts[1] && strcmp(g_strstrip(parts[0]), name) == 0)
+			return hex(g_strstrip(parts[1]), out, room);
+	}
+	ck_abort_msg("the document has no value %s", name);
+	return 0;
+}
+
+static const uint8_t *key(const char *name, uint8_t out[32])
+{
+	ck_assert_uint_eq(value(name, out, 32), 32);
+	return out;
+}
+
+static uint32_t word(const char *name)
+{
+	uint8_t bytes[4];
+
+	ck_assert_uint_eq(value(name, bytes, sizeof bytes), 4);
+	return ela_get32(bytes);
+}
+
+static void same(const char *name, const uint8_t *document, size_t document_len, const uint8_t *core, size_t core_len)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (document_len == core_len && memcmp(document, core, core_len) == 0)
+		return;
+	for (size_t i = 0; i < core_len; i++)
+		g_string_append_printf(text, "%02x", core[i]);
+	ck_abort_msg("%s: the document has %zu other bytes, core makes %zu: %s", name, document_len, core_len, text->str);
+}
+
+static void same_value(const char *name, const uint8_t *core, size_t len)
+{
+	uint8_t bytes[ROOM];
+	size_t n = value(name, bytes, sizeof bytes);
+
+	same(name, bytes, n, core, len);
+}
+
+static void same_frame(const char *name, const uint8_t *core, size_t len)
+{
+	uint8_t bytes[ROOM];
+	size_t n = frame(name, bytes);
+
+	same(name, bytes, n, core, len);
+}
+
+/* ---- the handshake, from the document's keys ---- */
+
+static void begin(struct ela_noise *n, bool initiator, const char *private_key, const char *ephemeral)
+{
+	uint8_t network[32], own[32], once[32], peer[32], prologue[48];
+	uint32_t len = ela_prologue(key("network-id", network), ELA_NOISE_IK, prologue);
+
+	ck_assert_int_eq(ela_noise_init(n, ELA_NOISE_IK, initiator, prologue, len, key(private_key, own),
+						 initiator ? key("b-public", peer) : NULL, key(ephemeral, once)),
+		0);
+}
+
+/* A HANDSHAKE message as core's initiator and responder put it together. */
+static uint32_t build(
+	uint8_t out[ROOM], struct ela_noise *n, const char *hello, const char *receiver_mac1_key, const uint8_t *cookie)
+{
+	uint8_t payload[ELA_HANDSHAKE_MAX_PAYLOAD], mac1_key[32];
+	size_t len = value(hello, payload, sizeof payload), noise_len;
+
+	ck_assert_int_eq(
+		ela_noise_write(n, payload, len, out + ELA_HANDSHAKE_HEAD, ROOM - ELA_HANDSHAKE_HEAD, &noise_len), 0);
+	return ela_handshake_mac(out, ELA_HANDSHAKE_HEAD + (uint32_t)noise_len, key(receiver_mac1_key, mac1_key), cookie);
+}
+
+static uint32_t build_init(
+	uint8_t out[ROOM], struct ela_noise *n, const char *ephemeral, const char *index, const uint8_t *cookie)
+{
+	begin(n, true, "a-private", ephemeral);
+	ela_handshake_head(out, ELA_HANDSHAKE_INIT, word("b-id"), word(index), word("a-id"), 0);
+	return build(out, n, cookie ? "hello-init-cookie" : "hello-init", "b-mac1-key", cookie);
+}
+
+static uint32_t build_answer(uint8_t out[ROOM], struct ela_noise *n)
+{
+	uint8_t init[ROOM], payload[ROOM];
+	size_t len = frame("init", init), payload_len;
+	struct ela_handshake hs;
+
+	begin(n, false, "b-private", "b-ephemeral");
+	ck_assert_int_eq(ela_handshake_parse(init, (uint32_t)len, &hs), 0);
+	ck_assert_int_eq(ela_noise_read(n, hs.noise, hs.noise_len, payload, sizeof payload, &payload_len), 0);
+	ela_handshake_head(out, ELA_HANDSHAKE_ANSWER, hs.sender_id, word("b-index"), word("b-id"), hs.sender_index);
+	return build(out, n, "hello-answer", "a-mac1-key", NULL);
+}
+
+/* ---- sessions over a cipher that remembers the keys it was given ---- */
+
+struct recorder {
+	const struct ela_cipher_ops *real;
+	void *self;
+	uint8_t keys[2][32]; /* by direction */
+};
+
+static int record_key(void *self, uint32_t suite, uint32_t direction, const uint8_t *bytes, void **ret_key)
+{
+	struct recorder *r = self;
+
+	memcpy(r->keys[direction], bytes, 32);
+	return r->real->key_new(r->self, suite, direction, bytes, ret_key);
+}
+
+struct pair {
+	struct ela_loader *loader;
+	struct recorder cipher[2]; /* A's, B's */
+	struct ela_cipher_ops ops;
+	struct ela_cipher ciphers[2];
+	struct ela_node_suite suites[2];
+	struct ela_session *a, *b;
+};
+
+static void say(const struct ela_host *host, uint32_t level, const char *text)
+{
+	(void)host;
+	(void)level;
+	ck_abort_msg("the cipher says: %s", text);
+}
+
+static void open_cipher(struct pair *p)
+{
+	static const char *const none[] = {NULL};
+	static const struct ela_host host = {.size = sizeof host, .n_lanes = 1, .log = say};
+	const struct ela_loaded *loaded;
+	g_autoptr(GError) error = NULL;
+
+	p->loader = ela_loader_new(none);
+	loaded = ela_loader_load_file(p->loader, CIPHER_AEAD, &error);
+	ck_assert_msg(loaded != NULL, "%s", error ? error->message : "?");
+	p->ops = loaded->cipher;
+	p->ops.key_new = record_key;
+	for (uint32_t i = 0; i < 2; i++) {
+		p->cipher[i].real = &loaded->cipher;
+		ck_assert_int_eq(loaded->cipher.create(&host, &p->cipher[i].self), 0);
+		p->ciphers[i] = (struct ela_cipher){&p->ops, &p->cipher[i], "cipher-aead"};
+		p->suites[i] = (struct ela_node_suite){ela_loaded_suite(loaded, 0), 0, &p->ciphers[i]};
+	}
+	ck_assert_str_eq(p->suites[0].suite->name, "aes-256-gcm");
+}
+
+/* Both ends of the session that the document's init and answer make. */
+static void open_pair(struct pair *p, struct ela_noise_keys ret_keys[2])
+{
+	struct ela_agreement a = {.local_index = word("a-index"),
+		.remote_index = word("b-index"),
+		.remote_id = word("b-id"),
+		.local_lanes = 2,
+		.remote_lanes = 2,
+		.initiator = true};
+	struct ela_agreement b = {.local_index = a.remote_index,
+		.remote_index = a.local_index,
+		.remote_id = word("a-id"),
+		.local_lanes = 2,
+		.remote_lanes = 2};
+	uint8_t message[ROOM], payload[ROOM];
+	struct ela_noise na, nb;
+	struct ela_handshake hs;
+	size_t len;
+
+	open_cipher(p);
+	(void)build_init(message, &na, "a-ephemeral", "a-index", NULL); /* compared elsewhere */
+	len = build_answer(message, &nb);
+	ck_assert_int_eq(ela_handshake_parse(message, (uint32_t)len, &hs), 0);
+	ck_assert_int_eq(ela_noise_read(&na, hs.noise, hs.noise_len, payload, sizeof payload, &len), 0);
+	ck_assert_int_eq(ela_noise_split(&na, &ret_keys[0]), 0);
+	ck_assert_int_eq(ela_noise_split(&nb, &ret_keys[1]), 0);
+	a.suite = &p->suites[0];
+	b.suite = &p->suites[1];
+	p->a = ela_session_new(NULL, &a, &ret_keys[0], 1);
+	p->b = ela_session_new(NULL, &b, &ret_keys[1], 1);
+	ck_assert(p->a && p->b);
+}
+
+static void close_pair(struct pair *p)
+{
+	ela_session_free(p->a);
+	ela_session_free(p->b);
+	for (uint32_t i = 0; i < 2; i++)
+		p->cipher[i].real->destroy(p->cipher[i].self);
+	ela_loader_free(p->loader);
+}
+
+/* An EPACKET as core's lanes make it. sequence: what the lane's counter stands at. */
+static uint32_t seal(struct ela_session *s, uint32_t lane, uint64_t sequence, uint8_t flags, const uint8_t *plain,
+	uint32_t len, uint8_t out[ROOM])
+{
+	struct ela_cipher_op op = {.src = plain, .dst = out + ELA_FRAME_HEAD, .len = len};
+	uint64_t counter;
+	bool due = false;
+
+	s->lanes[lane].sequence = sequence;
+	ck_assert(ela_session_reserve(s, lane, len, &counter, &due));
+	ela_header_put(out, ELA_TYPE_EPACKET, flags, s->with.remote_id);
+	ela_frame_put(out, s->with.remote_index, counter);
+	ela_frame_nonce(out, s->send_iv, op.nonce);
+	ck_assert_uint_eq(s->cipher->seal(s->lanes[lane].seal_key, &op, 1), 1);
+	return ELA_FRAME_HEAD + op.ret_len;
+}
+
+static void unseal(struct ela_session *s, uint8_t *bytes, uint32_t len, const char *plain)
+{
+	struct ela_cipher_op op = {
+		.src = bytes + ELA_FRAME_HEAD, .dst = bytes + ELA_FRAME_HEAD, .len = len - ELA_FRAME_HEAD};
+
+	ck_assert(ela_header_ok(bytes, len));
+	ck_assert_uint_eq(ela_frame_index(bytes), s->with.local_index);
+	ela_frame_nonce(bytes, s->recv_iv, op.nonce);
+	ck_assert_uint_eq(s->cipher->open(s->open_key, &op, 1), 1);
+	same_value(plain, op.dst, op.ret_len);
+}
+
+/* ---- tests ---- */
+
+static void check_node(const char *prefix, const uint8_t ip[4])
+{
+	g_autofree char *private_key = g_strconcat(prefix, "-private", NULL),
+					*public_key = g_strconcat(prefix, "-public", NULL);
+	g_autofree char *id_name = g_strconcat(prefix, "-id", NULL), *mac1 = g_strconcat(prefix, "-mac1-key", NULL);
+	uint8_t network[32], own[32], public_bytes[32], out[32];
+	uint32_t id;
+
+	ck_assert_int_eq(ela_x25519_public(key(private_key, own), public_bytes), 0);
+	same_value(public_key, public_bytes, 32);
+	ck_assert_int_eq(ela_handshake_mac1_key(key("network-id", network), public_bytes, out), 0);
+	same_value(mac1, out, 32);
+	ck_assert_int_eq(ela_node_id(network, ip, &id), 0);
+	ck_assert_uint_eq(id, word(id_name));
+}
+
+START_TEST(test_identity)
+{
+	const struct ela_bytes name = {"ela-static-v1", 13};
+	uint8_t network[32], b[32], out[32];
+
+	ck_assert_int_eq(ela_sha256(&name, 1, network), 0);
+	same_value("network-id", network, 32);
+	check_node("a", (const uint8_t[]){10, 88, 0, 1});
+	check_node("b", (const uint8_t[]){10, 88, 0, 2});
+	ck_assert_int_eq(ela_cookie_key(network, key("b-public", b), out), 0);
+	same_value("b-cookie-key", out, 32);
+}
+END_TEST
+
+START_TEST(test_hello)
+{
+	const struct ela_hello init = {2, ELA_FEATURE_CSUM, "aes-256-gcm,chacha20-poly1305"},
+						   answer = {2, ELA_FEATURE_CSUM, "aes-256-gcm"};
+	uint8_t out[ELA_HANDSHAKE_MAX_PAYLOAD];
+	struct ela_hello parsed, again = init;
+	uint32_t len = ela_hello_put(&init, out);
+
+	same_value("hello-init", out, len);
+	ck_assert_int_eq(ela_hello_parse(out, len, &parsed), 0);
+	ck_assert_str_eq(parsed.suites, init.suites);
+	ck_assert(parsed.lanes == 2 && parsed.features == ELA_FEATURE_CSUM);
+	again.has_cookie = true;
+	ck_assert_uint_eq(value("cookie", again.cookie, sizeof again.cookie), sizeof again.cookie);
+	len = ela_hello_put(&again, out);
+	same_value("hello-init-cookie", out, len);
+	ck_assert_int_eq(ela_hello_parse(out, len, &parsed), 0);
+	ck_assert(parsed.has_cookie && memcmp(parsed.cookie, again.cookie, sizeof again.cookie) == 0);
+	len = ela_hello_put(&answer, out);
+	same_value("hello-answer", out, len);
+}
+END_TEST
+
+START_TEST(test_header)
+{
+	uint8_t out[ELA_HEADER_LEN];
+
+	ela_header_put(out, ELA_TYPE_HANDSHAKE, 0, word("b-id"));
+	same_frame("header", out, sizeof out);
+	ck_assert(ela_header_ok(out, sizeof out));
+	ck_assert_uint_eq(ela_header_destination(out), word("b-id"));
+}
+END_TEST
+
+START_TEST(test_init)
+{
+	uint8_t out[ROOM], mac1_key[32], payload[ROOM], a[32];
+	struct ela_noise n;
+	struct ela_handshake hs;
+	size_t len = build_init(out, &n, "a-ephemeral", "a-index", NULL), payload_len;
+
+	same_frame("init", out, len);
+	ck_assert_int_eq(ela_handshake_parse(out, (uint32_t)len, &hs), 0);
+	ck_assert(hs.kind == ELA_HANDSHAKE_INIT && hs.receiver_index == 0);
+	ck_assert_uint_eq(hs.sender_index, word("a-index"));
+	ck_assert_uint_eq(hs.sender_id, word("a-id"));
+	ck_assert(ela_handshake_mac1_ok(out, (uint32_t)len, key("b-mac1-key", mac1_key)));
+	begin(&n, false, "b-private", "b-ephemeral");
+	ck_assert_int_eq(ela_noise_read(&n, hs.noise, hs.noise_len, payload, sizeof payload, &payload_len), 0);
+	same_value("hello-init", payload, payload_len);
+	ck_assert_mem_eq(n.rs, key("a-public", a), 32);
+}
+END_TEST
+
+START_TEST(test_answer)
+{
+	uint8_t out[ROOM];
+	struct ela_noise n;
+	struct ela_handshake hs;
+	size_t len = build_answer(out, &n);
+
+	same_frame("answer", out, len);
+	ck_assert_int_eq(ela_handshake_parse(out, (uint32_t)len, &hs), 0);
+	ck_assert(hs.kind == ELA_HANDSHAKE_ANSWER);
+	ck_assert_uint_eq(hs.receiver_index, word("a-index"));
+}
+END_TEST
+
+START_TEST(test_cookie)
+{
+	uint8_t init[ROOM], out[ROOM], cookie_key[32], cookie[16], salt[16], opened[16];
+	struct ela_handshake hs, answer;
+	struct ela_noise n;
+	size_t len = frame("init", init);
+
+	ck_assert_uint_eq(value("cookie", cookie, sizeof cookie), 16);
+	ck_assert_uint_eq(value("cookie-salt", salt, sizeof salt), 16);
+	ck_assert_int_eq(ela_handshake_parse(init, (uint32_t)len, &hs), 0);
+	ck_assert_int_eq(ela_cookie_seal(out, &hs, word("b-id"), key("b-cookie-key", cookie_key), salt, cookie), 0);
+	same_frame("cookie", out, ELA_HANDSHAKE_COOKIE_LEN);
+	ck_assert_int_eq(ela_handshake_parse(out, ELA_HANDSHAKE_COOKIE_LEN, &answer), 0);
+	ck_assert_uint_eq(answer.receiver_index, word("a-index"));
+	ck_assert_int_eq(ela_cookie_open(&answer, cookie_key, hs.mac1, opened), 0);
+	ck_assert_mem_eq(opened, cookie, 16);
+	len = build_init(out, &n, "a-ephemeral-2", "a-index-2", cookie);
+	same_frame("init-with-cookie", out, len);
+	ck_assert(ela_handshake_mac2_ok(out, (uint32_t)len, cookie));
+}
+END_TEST
+
+START_TEST(test_keys)
+{
+	struct ela_noise_keys keys[2];
+	struct pair p;
+
+	open_pair(&p, keys);
+	same_value("ck", keys[0].ck, 32);
+	same_value("handshake-hash", keys[0].hash, 32);
+	same_value("message-key-1", keys[0].send, 32);
+	same_value("message-key-2", keys[0].recv, 32);
+	ck_assert_mem_eq(keys[0].send, keys[1].recv, 32);
+	ck_assert_mem_eq(keys[0].recv, keys[1].send, 32);
+	same_value("data-key-1", p.cipher[0].keys[ELA_CIPHER_SEAL], 32);
+	same_value("data-key-2", p.cipher[0].keys[ELA_CIPHER_OPEN], 32);
+	same_value("data-key-1", p.cipher[1].keys[ELA_CIPHER_OPEN], 32);
+	same_value("data-key-2", p.cipher[1].keys[ELA_CIPHER_SEAL], 32);
+	same_value("data-iv-1", p.a->send_iv, 12);
+	same_value("data-iv-2", p.a->recv_iv, 12);
+	close_pair(&p);
+}
+END_TEST
+
+static const struct {
+	const char *name, *plain;
+	uint32_t lane;
+	uint64_t sequence;
+	uint8_t flags;
+} packets[] = {
+	{"epacket", "packet", 0, 0, 0},
+	{"epacket-csum", "packet-csum", 1, 5, ELA_FLAG_CSUM | 2u << ELA_FLAG_ECN_SHIFT},
+};
+
+START_TEST(test_epacket)
+{
+	uint8_t plain[ROOM], out[ROOM];
+	struct ela_noise_keys keys[2];
+	uint32_t len;
+	struct pair p;
+
+	open_pair(&p, keys);
+	len = (uint32_t)value(packets[_i].plain, plain, sizeof plain);
+	len = seal(p.a, packets[_i].lane, packets[_i].sequence, packets[_i].flags, plain, len, out);
+	same_frame(packets[_i].name, out, len);
+	unseal(p.b, out, len, packets[_i].plain);
+	close_pair(&p);
+}
+END_TEST
+
+/* In the order in which they are sent: each takes the next sequence of its sender. */
+static const struct {
+	const char *name;
+	bool by_a;
+	uint32_t len;
+	uint8_t plain[28];
+} messages[] = {
+	{"keepalive", true, 0, ""},
+	{"ping", true, 6, {0, 0, 0, 1, 1}},
+	{"pong", false, 6, {0, 0, 0, 1, 2}},
+	{"challenge", false, 22,
+		{0, 0, 0, 0, 3, 0, 0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xeb, 0xec, 0xed, 0xee,
+			0xef}},
+	{"challenge-answer", true, 22,
+		{0, 0, 0, 0, 4, 0, 0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xeb, 0xec, 0xed, 0xee,
+			0xef}},
+	{"probe", true, 28, {0, 0, 0, 7, 5}},
+	{"probe-ok", false, 6, {0, 0, 0, 7, 6}},
+	{"routing", true, 11, {0, 0, 0, 0, 7, 0, 'h', 'e', 'l', 'l', 'o'}},
+};
+
+START_TEST(test_messages)
+{
+	struct ela_noise_keys keys[2];
+	struct pair p;
+
+	open_pair(&p, keys);
+	for (size_t i = 0; i < G_N_ELEMENTS(messages); i++) {
+		struct ela_session *from = messages[i].by_a ? p.a : p.b, *to = messages[i].by_a ? p.b : p.a;
+		uint8_t out[ROOM], opened[ROOM];
+		uint32_t len = ela_session_seal_control(from, messages[i].plain, messages[i].len, out), opened_len;
+
+		same_frame(messages[i].name, out, len);
+		ck_assert_int_eq(ela_session_open_control(to, out, len, opened, &opened_len), 0);
+		ck_assert_uint_eq(opened_len, messages[i].len);
+		ck_assert_mem_eq(opened, messages[i].plain, opened_len);
+		ck_assert_int_eq(ela_session_open_control(to, out, len, opened, &opened_len), -EALREADY);
+	}
+	close_pair(&p);
+}
+END_TEST
+
+/* Puts a record's head in front, compares it with the document and has core take it apart. */
+static void check_record(const char *name, uint8_t kind, uint8_t *record, uint32_t len)
+{
+	struct ela_record parsed;
+	uint32_t need;
+
+	ela_record_put(record, kind, len);
+	same_frame(name, record, ELA_RECORD_HEAD + len);
+	ck_assert_int_eq(ela_record_next(record, ELA_RECORD_HEAD + len, ELA_STREAM_MAX, &parsed, &need), 1);
+	ck_assert(parsed.kind == kind && parsed.len == len && parsed.data == record + ELA_RECORD_HEAD);
+}
+
+START_TEST(test_records)
+{
+	uint8_t out[2 * ROOM], plain[ROOM], *body = out + ELA_RECORD_HEAD;
+	struct ela_noise_keys keys[2];
+	uint32_t len, packet_len;
+	struct pair p;
+
+	open_pair(&p, keys);
+	len = (uint32_t)frame("keepalive", body);
+	check_record("record-frame", ELA_RECORD_FRAME, out, len);
+
+	packet_len = (uint32_t)value("packet", plain, sizeof plain);
+	len = seal(p.a, 0, 2, 0, plain, packet_len, body + ELA_TRAIN_HEAD);
+	ela_put16(body, (uint16_t)len);
+	ela_put16(body + 2, 0);
+	len += seal(p.a, 0, 3, 0, plain, packet_len, body + ELA_TRAIN_HEAD + len);
+	check_record("record-train", ELA_RECORD_TRAIN, out, ELA_TRAIN_HEAD + len);
+
+	len = (uint32_t)value("superpacket", plain, sizeof plain);
+	ck_assert(ela_get16(plain) == 4 && plain[2] == ELA_GSO_TCP4 && plain[3] == 0);
+	len = seal(p.a, 0, 1, ELA_FLAG_CSUM, plain, len, body);
+	check_record("record-super", ELA_RECORD_SUPER, out, len);
+	unseal(p.b, body, len, "superpacket");
+	close_pair(&p);
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	uint64_t number;
+} numbers[] = {
+	{"version", ELA_VERSION},
+	{"type EPACKET", ELA_TYPE_EPACKET},
+	{"type MESSAGE", ELA_TYPE_MESSAGE},
+	{"type HANDSHAKE", ELA_TYPE_HANDSHAKE},
+	{"type PROBE", ELA_TYPE_PROBE},
+	{"TTL", ELA_TTL},
+	{"flag CSUM", ELA_FLAG_CSUM},
+	{"flag HOP", ELA_FLAG_HOP},
+	{"flags zero", ELA_FLAG_ZERO},
+	{"flags authenticated", ELA_FLAG_AUTHENTIC},
+	{"flags ECN shift", ELA_FLAG_ECN_SHIFT},
+	{"header", ELA_HEADER_LEN},
+	{"frame head", ELA_FRAME_HEAD},
+	{"tag", ELA_TAG_LEN},
+	{"smallest frame", ELA_FRAME_MIN},
+	{"control datagram", ELA_DATAGRAM_MAX_CONTROL},
+	{"handshake head", ELA_HANDSHAKE_HEAD},
+	{"handshake init", ELA_HANDSHAKE_INIT},
+	{"handshake answer", ELA_HANDSHAKE_ANSWER},
+	{"handshake cookie", ELA_HANDSHAKE_COOKIE},
+	{"handshake MAC", ELA_MAC_LEN},
+	{"handshake message", ELA_HANDSHAKE_MAX},
+	{"cookie message", ELA_HANDSHAKE_COOKIE_LEN},
+	{"feature CSUM", ELA_FEATURE_CSUM},
+	{"lane of control", ELA_LANE_CONTROL},
+	{"lanes", ELA_MAX_LANES},
+	{"replay window", ELA_REPLAY_WINDOW},
+	{"sequence mask", ELA_SEQUENCE_MASK},
+	{"record frame", ELA_RECORD_FRAME},
+	{"record train", ELA_RECORD_TRAIN},
+	{"record super", ELA_RECORD_SUPER},
+	{"record head", ELA_RECORD_HEAD},
+	{"record for strangers", ELA_STREAM_MAX_STRANGER},
+	{"record", ELA_STREAM_MAX},
+	{"train head", ELA_TRAIN_HEAD},
+	{"super head", ELA_SUPER_HEAD},
+	{"gso TCP over IPv4", ELA_GSO_TCP4},
+	{"gso TCP over IPv6", ELA_GSO_TCP6},
+	{"gso UDP over IPv4", ELA_GSO_UDP4},
+	{"gso UDP over IPv6", ELA_GSO_UDP6},
+	{"rekey ns", ELA_SESSION_REKEY_NS},
+	{"refuse ns", ELA_SESSION_REFUSE_NS},
+	{"rekey packets", ELA_SESSION_REKEY_PACKETS},
+	{"refuse packets", ELA_SESSION_REFUSE_PACKETS},
+	{"queue packets", ELA_FLOWQUEUE_PACKETS},
+	{"queue bytes", ELA_FLOWQUEUE_BYTES},
+	{"ring slots", ELA_RING_SLOTS},
+	{"port", ELA_DEFAULT_PORT},
+};
+
+START_TEST(test_numbers)
+{
+	g_auto(GStrv) lines = document();
+	char **line = block(lines, "numbers");
+	size_t n = 0;
+
+	for (; *line && strcmp(*line, "```") != 0; line++, n++) {
+		const char *at = strstr(*line, "  ");
+		g_autofree char *name = NULL;
+
+		ck_assert_msg(at != NULL && n < G_N_ELEMENTS(numbers), "unexpected line: %s", *line);
+		name = g_strndup(*line, (gsize)(at - *line));
+		ck_assert_str_eq(name, numbers[n].name);
+		ck_assert_msg(strtoull(at, NULL, 0) == numbers[n].number, "%s: the document has %s, core %llu", name, at,
+			(unsigned long long)numbers[n].number);
+	}
+	ck_assert_uint_eq(n, G_N_ELEMENTS(numbers));
+}
+END_TEST
+
+/* Every frame of the document is one that a test above compares. */
+START_TEST(test_nothing_unchecked)
+{
+	static const char *const checked[] = {"header", "init", "answer", "cookie", "init-with-cookie", "epacket",
+		"epacket-csum", "keepalive", "ping", "pong", "challenge", "challenge-answer", "probe", "probe-ok", "routing",
+		"record-frame", "record-train", "record-super", NULL};
+	g_auto(GStrv) lines = document();
+	uint32_t n = 0;
+
+	for (char **line = lines; *line; line++) {
+		if (!g_str_has_prefix(*line, "```hex frame="))
+			continue;
+		ck_assert_msg(g_strv_contains(checked, *line + strlen("```hex frame=")), "nothing checks %s", *line);
+		n++;
+	}
+	ck_assert_uint_eq(n, G_N_ELEMENTS(checked) - 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("protocol");
+	TCase *tc = tcase_create("protocol");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tc, test_identity);
+	tcase_add_test(tc, test_hello);
+	tcase_add_test(tc, test_header);
+	tcase_add_test(tc, test_init);
+	tcase_add_test(tc, test_answer);
+	tcase_add_test(tc, test_cookie);
+	tcase_add_test(tc, test_keys);
+	tcase_add_loop_test(tc, test_epacket, 0, (int)G_N_ELEMENTS(packets));
+	tcase_add_test(tc, test_messages);
+	tcase_add_test(tc, test_records);
+	tcase_add_test(tc, test_numbers);
+	tcase_add_test(tc, test_nothing_unchecked);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
