@@ -281,7 +281,7 @@ bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, co
 	size_t len;
 
 	if (!a || hs->sender_id != peer->id) {
-		ELA_COUNT(node, DROP_INDEX, 1);
+		ELA_COUNT(node, DROP_ANSWER, 1);
 		return false;
 	}
 	noise = a->noise; /* a bad message changes no state */

@@ -54,6 +54,7 @@
 	X(DROP_ECN, "drop-ecn")       /* congestion met a packet that cannot be marked (RFC 6040) */                       \
 	X(DROP_MAC1, "drop-mac1")                                                                                          \
 	X(DROP_COOKIE, "drop-cookie")             /* a cookie answer nobody asked for */                                   \
+	X(DROP_ANSWER, "drop-answer")             /* a message 2 whose message 1 is not waiting (any more) */              \
 	X(DROP_RATE, "drop-rate")                 /* handshakes beyond the limit of an address */                          \
 	X(DROP_HANDSHAKE, "drop-handshake")       /* malformed or forged behind a good mac1 */                             \
 	X(DROP_UNKNOWN_KEY, "drop-unknown-key")   /* nobody in ela.ini */                                                  \

@@ -512,11 +512,11 @@ saved() {
 	awk -v n="$2" '$1 == n { print $2 }' "$T/$1/counters"
 }
 
-# drops NODE [ALLOWED...]  the drop counters of NODE that are not 0, on one line; drop-race is no loss: both had dialled
+# drops NODE [ALLOWED...]  the drop counters of NODE that are not 0, on one line; drop-race and drop-answer are no loss: both had dialled
 drops() {
 	local node=$1
 	shift
-	counters "$node" | awk -v allowed=" drop-race $* " '
+	counters "$node" | awk -v allowed=" drop-race drop-answer $* " '
 		$1 ~ /drop-/ && $2 > 0 && !index(allowed, " " $1 " ") { printf "%s=%s ", $1, $2 }'
 }
 

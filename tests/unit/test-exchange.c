@@ -322,7 +322,7 @@ START_TEST(repeated)
 	ck_assert_uint_eq(count(2, "drop-repeated"), 2);
 	sealed = answer_to(&answer);
 	ck_assert_uint_eq(carry(&answer), 0);
-	ck_assert_uint_eq(count(1, "drop-index"), 1);
+	ck_assert_uint_eq(count(1, "drop-answer"), 1);
 	ck_assert_uint_eq(carry(&sealed), 0);
 	ck_assert_uint_eq(carry(&sealed), 0);
 	ck_assert_uint_eq(count(2, "drop-replay"), 1);
@@ -539,14 +539,14 @@ START_TEST(late_answers)
 		inits[i] = start(1);
 	answers[0] = answer_to(&inits[0]);
 	ck_assert_uint_eq(carry(&answers[0]), 0);
-	ck_assert_uint_eq(count(1, "drop-index"), 1);
+	ck_assert_uint_eq(count(1, "drop-answer"), 1);
 	peer(1)->retry_ns = 0;              /* further tries would push these out */
 	lone_pass(bench.loop, 6 * ELA_SEC); /* the slot is free again */
 	answers[1] = answer_to(&inits[1]);
 	ck_assert_uint_eq(answers[1].bytes[8], ELA_HANDSHAKE_ANSWER);
 	lone_pass(bench.loop, 5 * ELA_SEC);
 	ck_assert_uint_eq(carry(&answers[1]), 0);
-	ck_assert_uint_eq(count(1, "drop-index"), 2);
+	ck_assert_uint_eq(count(1, "drop-answer"), 2);
 	ck_assert_ptr_null(peer(1)->current);
 }
 END_TEST
