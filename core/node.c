@@ -582,6 +582,17 @@ static bool watch_attention(struct ela_node *node, GError **error)
 	return true;
 }
 
+/* Virtual time has no threads to ask on. */
+static bool make_resolver(struct ela_node *node, GError **error)
+{
+	if (!(node->flags & ELA_NODE_THREADS))
+		return true;
+	node->resolver = ela_resolver_new(node->loop);
+	if (!node->resolver)
+		g_set_error(error, ELA_NODE_ERROR, ELA_NODE_FAILED, "cannot make an eventfd: %s", g_strerror(errno));
+	return node->resolver != NULL;
+}
+
 bool ela_node_start(struct ela_node *node, GError **error)
 {
 	struct ela_peers *peers;
@@ -589,7 +600,8 @@ bool ela_node_start(struct ela_node *node, GError **error)
 	if (!make_lanes(node, error) || !watch_attention(node, error))
 		return false;
 	node->responder = ela_responder_new(node);
-	node->resolver = (node->flags & ELA_NODE_THREADS) ? ela_resolver_new() : NULL;
+	if (!make_resolver(node, error))
+		return false;
 	if (!ela_peers_apply(node, node->config, error))
 		return false;
 	node->running = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * resolve: host names of endpoints -> addresses, asynchronously (GResolver). Control thread; answers come on the
- * thread-default GMainContext of the thread that asked, which is the control loop's. Works after the privilege drop.
+ * resolve: host names of endpoints -> addresses, asynchronously. Control thread; answers come from the control loop.
+ * Works after the privilege drop.
  */
 #ifndef ELA_CORE_RESOLVE_H
 #define ELA_CORE_RESOLVE_H
@@ -10,6 +10,7 @@
 
 #define ELA_RESOLVE_MAX 8u /* addresses of one name that are handed on */
 
+struct ela_loop;
 struct ela_resolver;
 struct ela_lookup; /* one question under way */
 
@@ -20,7 +21,8 @@ struct ela_lookup; /* one question under way */
  */
 typedef void (*ela_resolve_done)(void *data, const struct ela_addr *addrs, uint32_t n, const char *reason);
 
-struct ela_resolver *ela_resolver_new(void);
+/* NULL with errno when there is no descriptor left. The loop is borrowed and outlives the resolver. */
+struct ela_resolver *ela_resolver_new(struct ela_loop *loop);
 /* Ends every lookup without an answer. Takes NULL. */
 void ela_resolver_free(struct ela_resolver *resolver);
 

@@ -4,6 +4,7 @@
  * what the kernel says in /proc/self/status, and that the proof speaks up when a step had no effect. Needs root.
  */
 #include "process.h"
+#include "loop.h"
 #include "resolve.h"
 
 #include <check.h>
@@ -448,12 +449,14 @@ static void on_answer(void *data, const struct ela_addr *addrs, uint32_t n, cons
 static const char *need_resolver(struct child *child)
 {
 	struct answer answer = {.loop = g_main_loop_new(NULL, FALSE)};
-	struct ela_resolver *resolver = ela_resolver_new();
+	struct ela_loop *loop = ela_loop_glib_new();
+	struct ela_resolver *resolver = ela_resolver_new(loop);
 
 	(void)child;
 	(void)ela_resolver_start(resolver, "localhost", 7450, on_answer, &answer);
 	g_main_loop_run(answer.loop);
 	ela_resolver_free(resolver);
+	ela_loop_free(loop);
 	g_main_loop_unref(answer.loop);
 	return answer.n ? NULL : "resolving localhost";
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Name lookups that need no network: literals, /etc/hosts, a name that cannot exist, and answers that must not come. */
+#include "loop.h"
 #include "resolve.h"
 
 #include <check.h>
@@ -7,8 +8,22 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define PORT 7450u
+
+static struct ela_loop *loop;
+
+static void setup(void)
+{
+	loop = ela_loop_glib_new();
+}
+
+static void teardown(void)
+{
+	ela_loop_free(loop);
+}
 
 struct answer {
 	struct ela_addr addrs[ELA_RESOLVE_MAX];
@@ -51,7 +66,7 @@ static void turn(const struct answer *answer, uint32_t wait_ms)
 
 static struct answer ask(const char *host)
 {
-	struct ela_resolver *resolver = ela_resolver_new();
+	struct ela_resolver *resolver = ela_resolver_new(loop);
 	struct answer answer = {0};
 
 	(void)ela_resolver_start(resolver, host, PORT, on_answer, &answer);
@@ -116,7 +131,7 @@ END_TEST
 
 START_TEST(is_quiet_once_cancelled)
 {
-	struct ela_resolver *resolver = ela_resolver_new();
+	struct ela_resolver *resolver = ela_resolver_new(loop);
 	struct answer cancelled = {0}, kept = {0};
 	struct ela_lookup *lookup = ela_resolver_start(resolver, "localhost", PORT, on_answer, &cancelled);
 
@@ -133,7 +148,7 @@ END_TEST
 
 START_TEST(is_quiet_once_freed)
 {
-	struct ela_resolver *resolver = ela_resolver_new();
+	struct ela_resolver *resolver = ela_resolver_new(loop);
 	struct answer answers[4] = {0};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(answers); i++)
@@ -146,9 +161,47 @@ START_TEST(is_quiet_once_freed)
 }
 END_TEST
 
+/* More than there are threads, so that some wait for one. */
+START_TEST(answers_each_of_many)
+{
+	struct ela_resolver *resolver = ela_resolver_new(loop);
+	struct answer answers[64] = {0};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(answers); i++)
+		(void)ela_resolver_start(resolver, i % 2 ? "localhost" : "192.0.2.7", PORT, on_answer, &answers[i]);
+	for (size_t i = 0; i < G_N_ELEMENTS(answers); i++)
+		turn(&answers[i], 60000);
+	turn(&(struct answer){0}, 100); /* none comes twice */
+	for (size_t i = 0; i < G_N_ELEMENTS(answers); i++) {
+		ck_assert_uint_eq(answers[i].times, 1);
+		ck_assert_uint_ge(answers[i].n, 1);
+	}
+	ela_resolver_free(resolver);
+}
+END_TEST
+
+START_TEST(says_that_no_thread_starts)
+{
+	static const struct rlimit none = {0, 0};
+	struct ela_resolver *resolver = ela_resolver_new(loop);
+	struct answer answer = {0};
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &none), 0);
+	ck_assert_int_eq(setuid(65534), 0); /* the limit is not for root */
+	(void)ela_resolver_start(resolver, "192.0.2.7", PORT, on_answer, &answer);
+	ck_assert_uint_eq(answer.times, 0);
+	turn(&answer, 60000);
+	ck_assert_uint_eq(answer.times, 1);
+	ck_assert_uint_eq(answer.n, 0);
+	ck_assert_str_eq(answer.reason, "cannot start a thread: Resource temporarily unavailable");
+	g_free(answer.reason);
+	ela_resolver_free(resolver);
+}
+END_TEST
+
 START_TEST(may_be_freed_by_an_answer)
 {
-	struct ela_resolver *resolver = ela_resolver_new();
+	struct ela_resolver *resolver = ela_resolver_new(loop);
 	struct answer first = {.free_this = resolver};
 
 	(void)ela_resolver_start(resolver, "192.0.2.7", PORT, on_answer, &first);
@@ -164,12 +217,16 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, knows_literals);
 	tcase_add_test(tcase, knows_localhost);
 	tcase_add_test(tcase, says_why_not);
 	tcase_add_test(tcase, is_quiet_once_cancelled);
 	tcase_add_test(tcase, is_quiet_once_freed);
+	tcase_add_test(tcase, answers_each_of_many);
+	if (geteuid() == 0)
+		tcase_add_test(tcase, says_that_no_thread_starts);
 	tcase_add_test(tcase, may_be_freed_by_an_answer);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
