@@ -3,8 +3,8 @@
  * The privilege drop, each time in a child with a network name space of its own: what is refused, what still works,
  * what the kernel says in /proc/self/status, and that the proof speaks up when a step had no effect. Needs root.
  */
-#include "process.h"
 #include "loop.h"
+#include "process.h"
 #include "resolve.h"
 
 #include <check.h>
