@@ -105,11 +105,17 @@ static bool has_addr(const struct ela_addr *addrs, uint32_t n, const struct ela_
 	return false;
 }
 
+/* This machine, with and without a line in /etc/hosts (RFC 6761 section 6.3). */
+static bool is_localhost(const char *host)
+{
+	return g_ascii_strcasecmp(host, "localhost") == 0 || g_ascii_strcasecmp(host, "localhost.") == 0;
+}
+
 /* Worker. A literal needs no name server, and none of its family's addresses on this machine (AI_ADDRCONFIG). */
 static int ask(const char *host, struct addrinfo **ret)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST};
-	int rc = getaddrinfo(host, NULL, &hints, ret);
+	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+	int rc = is_localhost(host) ? getaddrinfo(NULL, "0", &hints, ret) : getaddrinfo(host, NULL, &hints, ret);
 
 	if (rc != EAI_NONAME)
 		return rc;

@@ -4,6 +4,7 @@
  * what the kernel says in /proc/self/status, and that the proof speaks up when a step had no effect. Needs root.
  */
 #include "loop.h"
+#include "name-server.h"
 #include "process.h"
 #include "resolve.h"
 
@@ -434,15 +435,16 @@ static const char *need_tun(struct child *child)
 struct answer {
 	GMainLoop *loop;
 	uint32_t n;
+	uint8_t ip[4];
 };
 
 static void on_answer(void *data, const struct ela_addr *addrs, uint32_t n, const char *reason)
 {
 	struct answer *answer = data;
 
-	(void)addrs;
 	(void)reason;
 	answer->n = n;
+	memcpy(answer->ip, addrs[0].ip, sizeof answer->ip); /* what it is without an address does not matter */
 	g_main_loop_quit(answer->loop);
 }
 
@@ -453,12 +455,12 @@ static const char *need_resolver(struct child *child)
 	struct ela_resolver *resolver = ela_resolver_new(loop);
 
 	(void)child;
-	(void)ela_resolver_start(resolver, "localhost", 7450, on_answer, &answer);
+	(void)ela_resolver_start(resolver, "gateway.ela.test.", 7450, on_answer, &answer);
 	g_main_loop_run(answer.loop);
 	ela_resolver_free(resolver);
 	ela_loop_free(loop);
 	g_main_loop_unref(answer.loop);
-	return answer.n ? NULL : "resolving localhost";
+	return answer.n == 1 && memcmp(answer.ip, NAME_SERVER_IP4, sizeof answer.ip) == 0 ? NULL : "resolving a name";
 }
 
 /* What abort() does, with a signal that is blocked. */
@@ -543,6 +545,15 @@ static bool open_tun(struct child *child)
 	return false;
 }
 
+static bool start_name_server(struct child *child)
+{
+	const char *failed = name_server_start();
+
+	if (failed)
+		COMPLAIN(child, "%s: %s", failed, strerror(errno));
+	return !failed;
+}
+
 static bool drop(struct child *child, struct ela_identity *identity)
 {
 	g_autoptr(GError) error = NULL;
@@ -561,7 +572,8 @@ static void dropped_child(struct child *child)
 	const gid_t groups[] = {1, 2};
 	struct ela_identity identity;
 
-	if (setgroups(G_N_ELEMENTS(groups), groups) < 0 || !open_tun(child) || !drop(child, &identity))
+	if (!start_name_server(child) || setgroups(G_N_ELEMENTS(groups), groups) < 0 || !open_tun(child) ||
+		!drop(child, &identity))
 		return;
 	check_status(child, identity.uid, identity.gid);
 	try_needed(child);
@@ -585,7 +597,7 @@ static void plain_user_child(struct child *child)
 {
 	struct ela_identity identity;
 
-	if (!open_tun(child))
+	if (!start_name_server(child) || !open_tun(child))
 		return;
 	become_other(child, 1u << CAP_NET_ADMIN);
 	if (!ela_process_has_net_admin())
