@@ -27,6 +27,7 @@ enum control_op {
 #define MISSES 3u
 #define CHALLENGE_LEN 16u
 #define CHALLENGE_NS (500 * ELA_MSEC)
+#define WORDS_NS (5 * ELA_SEC)
 #define CHALLENGES 4.0        /* a second, as many at once: a challenge is longer than the frame that asks for it */
 #define ASK_NS (15 * ELA_SEC) /* so long after the last packet nobody waits for an answer any more */
 
@@ -122,7 +123,11 @@ void ela_control_challenge(struct ela_peer *peer)
 		return;
 	if (!ela_bucket_take(&peer->challenges, now, CHALLENGES, CHALLENGES))
 		return; /* a member that is everywhere at once makes us talk to all the world */
-	node->loop->ops->random(node->loop, peer->challenge, CHALLENGE_LEN);
+	/* The same words to the same place, for a while: a round trip may be longer than the time between them. */
+	if (!peer->challenge_ns || now - peer->challenge_born_ns > WORDS_NS || !same_remote(&path, &peer->challenged)) {
+		node->loop->ops->random(node->loop, peer->challenge, CHALLENGE_LEN);
+		peer->challenge_born_ns = now;
+	}
 	peer->challenged = path;
 	peer->challenge_ns = now;
 	ELA_COUNT(node, PATH_CHALLENGES, 1);
@@ -163,7 +168,9 @@ static void take_op(
 		(void)send_op(peer, s, path, OP_PONG, id, NULL, 0); /* lost: it asks again */
 		break;
 	case OP_PONG:
-		break; /* having opened is all it says */
+		if (peer->ping - id < G_N_ELEMENTS(peer->pings_ns) && peer->pings_ns[id % G_N_ELEMENTS(peer->pings_ns)])
+			ela_peer_round_trip(peer, ela_loop_now(node->loop) - peer->pings_ns[id % G_N_ELEMENTS(peer->pings_ns)]);
+		break;
 	case OP_CHALLENGE:
 		if (len == CHALLENGE_LEN)
 			(void)send_op(peer, s, path, OP_ANSWER, id, data, len); /* lost: it asks again */
@@ -246,8 +253,8 @@ static void say_silent(struct ela_peer *peer, uint64_t now)
 }
 
 /*
- * We sent and nothing came back for 250 ms: ask; three times in vain: it is gone (thesis 4.2.3, n misses). True while
- * an answer is awaited.
+ * We sent and nothing came back for 250 ms: ask; three times in vain: it is gone (thesis 4.2.3, n misses). Slower where
+ * the round trip is longer than twice that. True while an answer is awaited.
  */
 static bool check_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64_t rx)
 {
@@ -262,13 +269,14 @@ static bool check_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64
 	}
 	if (peer->unanswered_ns == 0)
 		peer->unanswered_ns = now;
-	if (now - MAX(peer->unanswered_ns, peer->ping_ns) < PING_NS)
+	if (now - MAX(peer->unanswered_ns, peer->ping_ns) < MAX(PING_NS, peer->rtt_ns / 2))
 		return true;
 	if (peer->ping_ns && ++peer->misses == MISSES)
 		say_silent(peer, now);
 	peer->ping_ns = now;
+	peer->pings_ns[++peer->ping % G_N_ELEMENTS(peer->pings_ns)] = now;
 	ELA_COUNT(peer->node, PINGS_OUT, 1);
-	(void)send_op(peer, peer->current, &peer->tx_shadow->path, OP_PING, peer->misses, NULL, 0); /* the next one comes */
+	(void)send_op(peer, peer->current, &peer->tx_shadow->path, OP_PING, peer->ping, NULL, 0); /* the next one comes */
 	return true;
 }
 
@@ -311,5 +319,5 @@ bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns)
 		ela_pmtu_tick(peer, now_ns);
 		busy |= peer->pmtu.probing != 0;
 	}
-	return busy || ela_initiator_busy(peer) || peer->next;
+	return busy || ela_initiator_busy(peer) || ela_peer_offered_ns(peer);
 }

@@ -295,6 +295,7 @@ bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, co
 	ela_noise_wipe(&noise);
 	/* The answer may come from anywhere, for who heard it can send it too: packets go where message 1 went. */
 	way = same_place(path, &a->path) ? *path : a->path;
+	ela_peer_round_trip(peer, ela_loop_now(node->loop) - a->sent_ns);
 	end_attempt(node, a, true); /* the session has the index now */
 	ela_initiator_cancel(peer);
 	ela_peer_install(peer, s, &way);

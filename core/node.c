@@ -137,8 +137,8 @@ static void take_events(struct ela_peer *peer)
 {
 	uint32_t events = atomic_exchange(&peer->events, 0);
 
-	if ((events & ELA_PEER_OPENED) && peer->next && atomic_load(&peer->next->opened))
-		ela_peer_confirm(peer, peer->next);
+	if (events & ELA_PEER_OPENED)
+		ela_peer_confirm(peer, NULL);
 	if (events & ELA_PEER_LINK_DOWN)
 		link_down(peer);
 	if (events & ELA_PEER_LOCAL_GONE)

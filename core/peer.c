@@ -17,7 +17,9 @@
 
 #define MAX_TRAIN 65400u
 #define PREVIOUS_NS (20 * ELA_SEC) /* frames under the old keys may still be on their way */
-#define JITTER_NS (20 * ELA_SEC)   /* rekey at 120 s +-10 s */
+#define OFFER_NS (5 * ELA_SEC)     /* an offered session waits so long for its first frame */
+#define RTT_MAX_NS (4 * ELA_SEC)
+#define JITTER_NS (20 * ELA_SEC) /* rekey at 120 s +-10 s */
 
 struct ela_peers *ela_peers_list(struct ela_node *node)
 {
@@ -244,13 +246,23 @@ static void settle_link(struct ela_peer *peer, const struct ela_path *path)
 		ela_link_attach(link, peer);
 }
 
+static void withdraw(struct ela_peer *peer, struct ela_offer *offer)
+{
+	retire_session(peer->node, offer->session);
+	*offer = (struct ela_offer){0};
+}
+
+static void withdraw_offers(struct ela_peer *peer)
+{
+	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
+		withdraw(peer, &peer->offers[i]);
+}
+
 void ela_peer_install(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
 {
 	/* Both called and both were answered: what the bytewise smaller key began stays, at both ends. */
-	if (peer->next && memcmp(peer->node->public_key, peer->key, ELA_KEY_LEN) < 0) {
-		retire_session(peer->node, peer->next);
-		peer->next = NULL;
-	}
+	if (memcmp(peer->node->public_key, peer->key, ELA_KEY_LEN) < 0)
+		withdraw_offers(peer);
 	publish_index(peer->node, s);
 	/* Shows the responder that the keys work. First, and on a stream before a lane may write: it waits for this. */
 	ela_control_keepalive(peer, s, path);
@@ -260,21 +272,46 @@ void ela_peer_install(struct ela_peer *peer, struct ela_session *s, const struct
 
 void ela_peer_offer(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
 {
-	retire_session(peer->node, peer->next);
-	peer->next = s;
-	peer->next_born_ns = ela_loop_now(peer->node->loop);
-	peer->next_path = *path;
+	struct ela_offer *oldest = &peer->offers[0]; /* a free one is older than all */
+
+	for (uint32_t i = 1; i < ELA_ATTEMPTS; i++)
+		if (peer->offers[i].born_ns < oldest->born_ns)
+			oldest = &peer->offers[i];
+	withdraw(peer, oldest);
+	*oldest = (struct ela_offer){.session = s, .born_ns = ela_loop_now(peer->node->loop), .path = *path};
 	publish_index(peer->node, s);
 }
 
-void ela_peer_confirm(struct ela_peer *peer, struct ela_session *s)
+uint64_t ela_peer_offered_ns(const struct ela_peer *peer)
 {
-	if (!s || s != peer->next)
+	uint64_t newest_ns = 0;
+
+	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
+		newest_ns = MAX(newest_ns, peer->offers[i].born_ns);
+	return newest_ns;
+}
+
+void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s)
+{
+	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++) {
+		struct ela_offer offer = peer->offers[i];
+
+		if (!offer.session || (s ? offer.session != s : !atomic_load(&offer.session->opened)))
+			continue;
+		peer->offers[i] = (struct ela_offer){0};
+		withdraw_offers(peer); /* the other end has ended what they answer */
+		ela_initiator_cancel(peer);
+		ela_peer_round_trip(peer, ela_loop_now(peer->node->loop) - offer.born_ns);
+		settle_link(peer, &offer.path);
+		make_current(peer, offer.session, &offer.path);
 		return;
-	peer->next = NULL;
-	ela_initiator_cancel(peer);
-	settle_link(peer, &peer->next_path);
-	make_current(peer, s, &peer->next_path);
+	}
+}
+
+void ela_peer_round_trip(struct ela_peer *peer, uint64_t sample_ns)
+{
+	sample_ns = MIN(sample_ns, RTT_MAX_NS);
+	peer->rtt_ns = sample_ns > peer->rtt_ns ? sample_ns : (3 * peer->rtt_ns + sample_ns) / 4;
 }
 
 void ela_peer_reset(struct ela_peer *peer)
@@ -282,9 +319,9 @@ void ela_peer_reset(struct ela_peer *peer)
 	ela_initiator_cancel(peer);
 	ela_peer_publish(peer, NULL, NULL);
 	retire_session(peer->node, peer->current);
-	retire_session(peer->node, peer->next);
 	retire_session(peer->node, peer->previous);
-	peer->current = peer->next = peer->previous = NULL;
+	peer->current = peer->previous = NULL;
+	withdraw_offers(peer);
 	if (peer->link)
 		ela_link_close(peer->link);
 	peer->link = NULL;
@@ -294,17 +331,18 @@ void ela_peer_reset(struct ela_peer *peer)
 
 void ela_peer_expire(struct ela_peer *peer, uint64_t now_ns)
 {
+	bool had_offer = ela_peer_offered_ns(peer) != 0;
+
 	if (peer->previous && now_ns >= peer->previous_dead_ns) {
 		retire_session(peer->node, peer->previous);
 		peer->previous = NULL;
 	}
-	if (peer->next && now_ns - peer->next_born_ns > 5 * ELA_SEC) {
-		retire_session(peer->node, peer->next);
-		peer->next = NULL;
-		if (!ela_initiator_busy(peer)) { /* its handshake ended ours, and came to nothing */
-			peer->rekeying = false;
-			peer->retry_ns = peer->current && !peer->misses ? 0 : now_ns;
-		}
+	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
+		if (peer->offers[i].session && now_ns - peer->offers[i].born_ns > OFFER_NS)
+			withdraw(peer, &peer->offers[i]);
+	if (had_offer && !ela_peer_offered_ns(peer) && !ela_initiator_busy(peer)) {
+		peer->rekeying = false; /* its handshake ended ours, and came to nothing */
+		peer->retry_ns = peer->current && !peer->misses ? 0 : now_ns;
 	}
 	if (peer->current && now_ns >= peer->current->dead_ns) {
 		ela_peer_publish(peer, NULL, NULL);

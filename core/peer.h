@@ -29,10 +29,17 @@ void ela_index_release(struct ela_node *node, uint32_t index);
 
 /* The initiator's end of a handshake: the session is used at once. TAKES s. */
 void ela_peer_install(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path);
-/* The responder's: received from now on, used for sending when a frame opened. TAKES s. */
+/*
+ * The responder's: received from now on, used for sending when a frame opened. As many as the initiator may wait for:
+ * where a round trip is longer than its retries, the first answer opens a session that is not the last. TAKES s.
+ */
 void ela_peer_offer(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path);
-/* A frame of s opened: if it is the offered one it becomes current. */
-void ela_peer_confirm(struct ela_peer *peer, struct ela_session *s);
+/* When the newest offer that still waits was made; 0 = there is none. */
+uint64_t ela_peer_offered_ns(const struct ela_peer *peer);
+/* A frame of s opened: if it is an offered one it becomes current. NULL: of one of them, on a lane. */
+void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s);
+/* A question was answered after sample_ns: peer->rtt_ns follows. */
+void ela_peer_round_trip(struct ela_peer *peer, uint64_t sample_ns);
 /* Publishes how to send: session and path; either may be what it was. NULL session: nothing can be sent. */
 void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path);
 /* Ends every session of the peer (clocks jumped, peer removed). */

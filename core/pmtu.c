@@ -62,7 +62,7 @@ static void probe(struct ela_peer *peer, uint32_t frame, uint64_t now_ns)
 	if (p->misses == 0) /* an answer to any of the tries of one size will do: a round trip may be longer than a try */
 		p->token++;
 	p->probing = frame;
-	p->due_ns = now_ns + PROBE_NS;
+	p->due_ns = now_ns + MAX(PROBE_NS, peer->rtt_ns);
 	if (!ela_control_probe(peer, frame, p->token))
 		p->misses = TOLD; /* too big for our own interface: no need to ask again */
 }

@@ -18,7 +18,6 @@
 #define RATE 20.0
 #define BURST 5.0
 #define RACE_NS (500 * ELA_MSEC)
-#define NEXT_NS (5 * ELA_SEC) /* an offered session waits so long */
 
 struct address_bucket {
 	uint64_t prefix; /* IPv4 address, or the first 64 bits of an IPv6 one */
@@ -131,7 +130,7 @@ static uint32_t half_open(struct ela_node *node)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < peers->n; i++)
-		n += peers->v[i]->next != NULL;
+		n += ela_peer_offered_ns(peers->v[i]) != 0;
 	return n;
 }
 
@@ -340,7 +339,7 @@ static bool take_init(struct ela_responder *r, const struct ela_path *path, cons
 		if (peer) /* strangers with keys of their own would make us forget */
 			remember(r, hs->noise, now);
 		ok = admit(node, peer, hs, now);
-		if (ok && peer->next && now - peer->next_born_ns < NEXT_NS && !is_fresh(r, &path->remote, &hello))
+		if (ok && ela_peer_offered_ns(peer) && !is_fresh(r, &path->remote, &hello))
 			send_cookie(r, path, hs);
 		else if (ok)
 			answer(r, path, hs, peer, &noise, &hello);

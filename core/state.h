@@ -103,6 +103,13 @@ struct ela_bucket {
 	double tokens;
 };
 
+/* A session that we answered with and that the other end has not used yet. [control] */
+struct ela_offer {
+	struct ela_session *session; /* NULL = free */
+	uint64_t born_ns;
+	struct ela_path path; /* where message 2 went */
+};
+
 struct ela_peer {
 	/* Immutable while published. */
 	struct ela_node *node;
@@ -120,10 +127,10 @@ struct ela_peer {
 
 	/* [control] */
 	const struct ela_config_peer *config;
-	struct ela_session *current, *next, *previous;
-	uint64_t next_born_ns, previous_dead_ns;
-	struct ela_path next_path; /* where message 2 went */
-	struct ela_tx *tx_shadow;  /* what is published */
+	struct ela_session *current, *previous;
+	uint64_t previous_dead_ns;
+	struct ela_offer offers[ELA_ATTEMPTS]; /* as many as the other end may be waiting for */
+	struct ela_tx *tx_shadow;              /* what is published */
 	struct ela_attempt attempts[ELA_ATTEMPTS];
 	uint32_t attempt;              /* next slot of the ring */
 	uint64_t retry_ns, backoff_ns; /* next handshake message; 0 = none due */
@@ -139,6 +146,9 @@ struct ela_peer {
 	/* liveness */
 	uint64_t unanswered_ns; /* since when our packets get no answer, 0 = they do */
 	uint64_t ping_ns;       /* last ping sent, 0 = none outstanding */
+	uint32_t ping;          /* its number */
+	uint64_t pings_ns[4];   /* when it and those before were sent, by number % 4 */
+	uint64_t rtt_ns;        /* round trip, 0 = not known yet; rises at once and falls slowly */
 	uint32_t misses;
 	uint64_t control_rx_ns, control_tx_ns;
 	uint64_t asked_ns; /* last keepalive or probe sent: they want an answer, as packets do */
@@ -148,7 +158,8 @@ struct ela_peer {
 	/* path validation */
 	uint8_t challenge[16];
 	struct ela_path challenged;
-	uint64_t challenge_ns; /* 0 = none outstanding */
+	uint64_t challenge_ns; /* when it was sent last, 0 = none outstanding */
+	uint64_t challenge_born_ns;
 	struct ela_bucket challenges;
 	struct ela_pmtu pmtu;
 };

@@ -372,11 +372,12 @@ static void check(void)
 		for (uint32_t i = 0; i < 2; i++) {
 			struct ela_peer *peer = lone_peer(w.nodes[i], 2 - i);
 
-			look_at(w.nodes[i], 2 - i, peer->next, false);
+			for (uint32_t k = 0; k < ELA_ATTEMPTS; k++)
+				look_at(w.nodes[i], 2 - i, peer->offers[k].session, false);
 			look_at(w.nodes[i], 2 - i, peer->current, pass == 1);
 			look_at(w.nodes[i], 2 - i, peer->previous, pass == 1);
 		}
-	if (lone_peer(w.nodes[2], 2)->current || lone_peer(w.nodes[2], 2)->next || lone_peer(w.nodes[1], 3))
+	if (lone_peer(w.nodes[2], 2)->current || lone_peer(w.nodes[2], 2)->offers[0].session || lone_peer(w.nodes[1], 3))
 		input_fail("a session with a stranger");
 }
 

@@ -64,6 +64,27 @@ START_TEST(roaming)
 }
 END_TEST
 
+/* A challenge is asked again sooner than its answer can come. */
+START_TEST(roaming_far_away)
+{
+	struct sim *s = sim_new(sim_seed(_i), 2, NULL);
+	uint64_t rtt_ms = 400 + sim_random(s, 1600), at_ns;
+
+	sim_link(s, RTT(rtt_ms));
+	sim_up(s, 0);
+	sim_up(s, 1);
+	flow_both(s, 20 * ELA_MSEC, 30 * ELA_SEC);
+	sim_run(s, 8 * ELA_SEC + sim_random(s, 3 * ELA_SEC));
+	ck_assert_int_eq(ela_mem_move(s->fabric, s->nodes[1].underlay, ELSEWHERE, 7450), 0);
+	at_ns = sim_now(s);
+	sim_run(s, 35 * ELA_SEC);
+	all_since(s, at_ns + (2 * rtt_ms + 100) * ELA_MSEC);
+	sim_equal(s, sim_counter(s, 0, "path-changes"), 1);
+	sim_zero(s, 0, "links-lost");
+	sim_free(s);
+}
+END_TEST
+
 /* The one that moves has nothing to say but that it is there. */
 START_TEST(roaming_in_silence)
 {
@@ -354,6 +375,7 @@ END_TEST
 static void fill(Suite *suite)
 {
 	sim_add(suite, roaming, 20);
+	sim_add(suite, roaming_far_away, 10);
 	sim_add(suite, roaming_in_silence, 10);
 	sim_add(suite, path_thief, 10);
 	sim_add(suite, partition, 20);

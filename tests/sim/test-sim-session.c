@@ -52,6 +52,34 @@ static void both_start(struct sim *s, bool traffic)
 	sim_equal(s, sim_lost(s, 1, 0, up_ns + 3 * ELA_SEC, SIM_ALL), 0);
 }
 
+/* A satellite, a full queue: the round trip is longer than the time between tries, pings and probes. */
+START_TEST(slow_links)
+{
+	struct sim *s = sim_new(sim_seed(_i), 2, NULL);
+	uint64_t rtt_ms = 500 + sim_random(s, 1500), from_ns;
+	bool rekeys = SIM_KIND(8) == 0;
+	uint64_t interval_ns = (rekeys ? 100 : 20) * ELA_MSEC, for_ns = (rekeys ? 300 : 12) * ELA_SEC;
+
+	sim_link(s, RTT(rtt_ms));
+	sim_up(s, 0);
+	sim_up(s, 1);
+	sim_flow(s, 0, 1, interval_ns, for_ns);
+	if (SIM_KIND(2) == 0)
+		sim_flow(s, 1, 0, interval_ns, for_ns);
+	sim_check(s, sim_run_until(s, agree, 5 * rtt_ms / 2 * ELA_MSEC), "rtt %u ms: no session", (unsigned)rtt_ms);
+	from_ns = sim_now(s) + rtt_ms * ELA_MSEC;
+	sim_run(s, for_ns + 5 * ELA_SEC);
+	sim_check(s, agree(s), "rtt %u ms: they fell out again", (unsigned)rtt_ms);
+	sim_equal(s, sim_lost(s, 0, 1, from_ns, SIM_ALL), 0);
+	sim_equal(s, sim_lost(s, 1, 0, from_ns, SIM_ALL), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		sim_zero(s, i, "links-lost");
+		sim_check(s, !rekeys || sim_counter(s, i, "rekeys") >= 2, "no new keys");
+	}
+	sim_free(s);
+}
+END_TEST
+
 START_TEST(start_together)
 {
 	struct sim *s = sim_new(sim_seed(_i), 2, NULL);
@@ -373,6 +401,7 @@ END_TEST
 static void fill(Suite *suite)
 {
 	sim_add(suite, start_together, 200);
+	sim_add(suite, slow_links, 40);
 	sim_add(suite, rekey, 12);
 	sim_add(suite, rekey_backup, 6);
 	sim_add(suite, rekey_by_bytes, 2);
