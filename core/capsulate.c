@@ -199,9 +199,12 @@ static bool make_room(struct ela_lane *lane, struct ela_tx *tx, uint32_t len)
 	return flush_sends(lane);
 }
 
-/* Stages one packet of len bytes for sealing. False: the socket is full, or the key is used up; counted. */
-static bool stage(
-	struct ela_lane *lane, struct ela_tx *tx, const uint8_t *packet, uint32_t len, uint8_t flags, uint8_t ecn)
+/*
+ * Stages one packet of len bytes for sealing; its train has at most limit frames. 0, or why not: -EAGAIN the socket is
+ * full, -EKEYEXPIRED the key is used up. The caller counts.
+ */
+static int stage(struct ela_lane *lane, struct ela_tx *tx, const uint8_t *packet, uint32_t len, uint8_t flags,
+	uint8_t ecn, uint32_t limit)
 {
 	struct ela_session *s = tx->session;
 	struct ela_cipher_op *op;
@@ -209,17 +212,15 @@ static bool stage(
 	bool due = false;
 	uint8_t *frame;
 
-	if (!make_room(lane, tx, len)) {
-		ELA_COUNT(lane, DROP_BUSY, 1);
-		return false;
-	}
+	if (!make_room(lane, tx, len))
+		return -EAGAIN;
 	if (!ela_session_reserve(s, lane->number, len, &counter, &due)) {
-		ELA_COUNT(lane, DROP_EXHAUSTED, 1);
 		ela_peer_event(s->peer, ELA_PEER_REKEY);
-		return false;
+		return -EKEYEXPIRED;
 	}
 	if (due)
 		ela_peer_event(s->peer, ELA_PEER_REKEY);
+	lane->train_limit = limit; /* not before: what was staged for another peer is sealed by now */
 	frame = lane->out + lane->out_len;
 	ela_header_put(frame, ELA_TYPE_EPACKET, (uint8_t)(flags | ecn << ELA_FLAG_ECN_SHIFT), s->with.remote_id);
 	ela_frame_put(frame, s->with.remote_index, counter);
@@ -232,7 +233,12 @@ static bool stage(
 	lane->ops_tx = tx;
 	lane->sends_transport = tx->transport;
 	lane->out_len += len + s->overhead;
-	return true;
+	return 0;
+}
+
+static void count_unstaged(struct ela_lane *lane, int err, uint32_t n)
+{
+	ela_stat_add(&lane->stats, err == -EAGAIN ? ELA_STAT_DROP_BUSY : ELA_STAT_DROP_EXHAUSTED, n);
 }
 
 /* ---- packets ---- */
@@ -274,7 +280,7 @@ static void send_superpacket(
 {
 	struct ela_segment seg;
 	uint8_t *data, flags;
-	uint32_t len;
+	uint32_t len, limit;
 	int err = ela_segment_begin(&seg, pkt, cls, tx->max_packet, tx->elide);
 
 	if (err != 0) {
@@ -286,23 +292,24 @@ static void send_superpacket(
 	flags = seg.elide ? ELA_FLAG_CSUM : 0;
 	ELA_COUNT(lane, SUPERPACKETS_CUT, 1);
 	seal_staged(lane);
-	lane->train_limit = even_trains(tx, seg.count, seg.hdr_len + seg.size + tx->session->overhead);
+	limit = even_trains(tx, seg.count, seg.hdr_len + seg.size + tx->session->overhead);
 	break_train(lane);
 	while (ela_segment_next(&seg, &data, &len)) {
-		if (!stage(lane, tx, data, len, flags, cls->ecn)) {
-			ela_stat_add(&lane->stats, ELA_STAT_DROP_BUSY, seg.count - seg.index);
+		err = stage(lane, tx, data, len, flags, cls->ecn, limit);
+		if (err != 0) {
+			count_unstaged(lane, err, seg.count - seg.index + 1);
 			break;
 		}
 		seal_staged(lane); /* now, before the next header is stamped over this one's tail */
 	}
 	break_train(lane);
-	lane->train_limit = tx->max_segments;
 }
 
 static void send_packet(
 	struct ela_lane *lane, struct ela_tx *tx, struct ela_packet *pkt, const struct ela_packet_class *cls)
 {
 	uint8_t flags = 0;
+	int err;
 
 	if (pkt->len > tx->max_packet) {
 		ELA_COUNT(lane, DROP_TOO_BIG, 1);
@@ -315,8 +322,20 @@ static void send_packet(
 		else
 			ela_csum_finish(pkt->data, pkt->len, pkt->csum_start, pkt->csum_offset, cls->proto == ELA_PROTO_UDP);
 	}
-	lane->train_limit = tx->max_segments;
-	(void)stage(lane, tx, pkt->data, pkt->len, flags, cls->ecn); /* counted there */
+	err = stage(lane, tx, pkt->data, pkt->len, flags, cls->ecn, tx->max_segments);
+	if (err != 0)
+		count_unstaged(lane, err, 1);
+}
+
+static bool may_wait(const struct ela_lane *lane, const struct ela_peer *peer, uint32_t len)
+{
+	uint32_t same = 0;
+
+	if (lane->n_waiters == ELA_WAITERS || len > ELA_WAITER_LEN - ELA_ROOM_FRONT)
+		return false;
+	for (uint32_t i = 0; i < lane->n_waiters; i++)
+		same += lane->waiters[i].peer == peer;
+	return same < ELA_WAITERS_OF_PEER; /* one that does not answer leaves room for the others */
 }
 
 /* No session yet: keep a copy of a small packet for a second, and have control start a handshake. */
@@ -326,11 +345,12 @@ static void wait_for_session(struct ela_lane *lane, struct ela_peer *peer, const
 
 	atomic_store_explicit(&peer->want_ns, lane->now_ns, memory_order_relaxed);
 	ela_peer_event(peer, ELA_PEER_WANT);
-	if (lane->n_waiters == ELA_WAITERS || pkt->len > ELA_WAITER_LEN - ELA_ROOM_FRONT) {
+	if (!may_wait(lane, peer, pkt->len)) {
 		ELA_COUNT(lane, DROP_NOSESSION, 1);
 		return;
 	}
 	w->since_ns = lane->now_ns;
+	w->peer = peer;
 	w->pkt = *pkt;
 	w->pkt.data = lane->waiter_bytes + lane->n_waiters * ELA_WAITER_LEN + ELA_ROOM_FRONT;
 	memcpy(w->pkt.data, pkt->data, pkt->len);

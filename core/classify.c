@@ -10,11 +10,11 @@
 static int classify_ip4(const uint8_t *ip, uint32_t len, struct ela_packet_class *cls)
 {
 	uint32_t ihl = (ip[0] & 15u) * 4u;
-	if (len < ELA_IP4_LEN || ihl < ELA_IP4_LEN || ihl > len || ela_be16(ip + 2) != len)
+	if (len < ELA_IP4_LEN || ihl < ELA_IP4_LEN || ihl > len || ela_get16(ip + 2) != len)
 		return -EBADMSG;
 	cls->version = 4;
 	cls->ecn = ip[1] & 3;
-	if (ela_be16(ip + 6) & ELA_IP4_FRAGMENT)
+	if (ela_get16(ip + 6) & ELA_IP4_FRAGMENT)
 		return 0;
 	cls->proto = ip[9];
 	cls->l4 = (uint16_t)ihl;
@@ -45,7 +45,7 @@ static bool is_extension(uint8_t next)
 
 static int classify_ip6(const uint8_t *ip, uint32_t len, struct ela_packet_class *cls)
 {
-	if (len < ELA_IP6_LEN || ela_be16(ip + 4) != len - ELA_IP6_LEN)
+	if (len < ELA_IP6_LEN || ela_get16(ip + 4) != len - ELA_IP6_LEN)
 		return -EBADMSG;
 	cls->version = 6;
 	cls->ecn = ip[1] >> 4 & 3;
@@ -107,7 +107,7 @@ int ela_packet_classify(const struct ela_packet *pkt, struct ela_packet_class *r
 	cls.hdr_len = l4_len ? (uint16_t)(cls.l4 + l4_len) : 0;
 	/* A datagram shorter than its packet is legal, but its checksum is not the one we would make. */
 	bool udp = cls.proto == ELA_PROTO_UDP, super = pkt->gso_type != ELA_GSO_NONE;
-	if (l4_len == 0 || (udp && !super && ela_be16(l4 + 4) != pkt->len - cls.l4))
+	if (l4_len == 0 || (udp && !super && ela_get16(l4 + 4) != pkt->len - cls.l4))
 		cls.plain = false;
 	bool csum_fits = false;
 	if (pkt->flags & ELA_PACKET_NEEDS_CSUM) {

@@ -132,9 +132,9 @@ static void view_udp(struct view *v, uint32_t left)
 	v->payload = left - ELA_UDP_LEN;
 	v->is_udp = true;
 	v->key = (uint64_t)(v->is_ip6 ? 6 : 4) << 40 | (uint64_t)ELA_PROTO_UDP << 32 | ela_raw32(v->l4);
-	bool whole = ela_be16(v->l4 + 4) == left && v->payload > 0;
+	bool whole = ela_get16(v->l4 + 4) == left && v->payload > 0;
 	bool summed = v->partial || ela_raw16(v->l4 + ELA_UDP_CSUM_OFFSET) != 0;
-	if (whole && summed && !is_tunnel_port(ela_be16(v->l4)) && !is_tunnel_port(ela_be16(v->l4 + 2)))
+	if (whole && summed && !is_tunnel_port(ela_get16(v->l4)) && !is_tunnel_port(ela_get16(v->l4 + 2)))
 		v->kind = KIND_UDP;
 }
 
@@ -146,13 +146,13 @@ static void view_packet(struct view *v, uint8_t *data, uint32_t len, bool partia
 	bool fixed;
 	if (len >= ELA_IP4_LEN && data[0] >> 4 == 4) {
 		l4 = (data[0] & 15u) * 4u;
-		if (l4 < ELA_IP4_LEN || l4 > len || (ela_be16(data + 6) & ELA_IP4_FRAGMENT))
+		if (l4 < ELA_IP4_LEN || l4 > len || (ela_get16(data + 6) & ELA_IP4_FRAGMENT))
 			return;
 		proto = data[9];
-		fixed = l4 == ELA_IP4_LEN && ela_be16(data + 2) == len;
+		fixed = l4 == ELA_IP4_LEN && ela_get16(data + 2) == len;
 	} else if (len >= ELA_IP6_LEN && data[0] >> 4 == 6) {
 		proto = data[6];
-		fixed = ela_be16(data + 4) == len - ELA_IP6_LEN;
+		fixed = ela_get16(data + 4) == len - ELA_IP6_LEN;
 		v->is_ip6 = true;
 	} else {
 		return;
@@ -215,13 +215,13 @@ static void finish_joined(struct ela_coalesce *co, const struct chain *chain, st
 {
 	const struct view *v = &chain->head;
 	if (v->is_ip6) {
-		ela_set_be16(v->ip + 4, chain->total - ELA_IP6_LEN);
+		ela_put16(v->ip + 4, chain->total - ELA_IP6_LEN);
 	} else {
-		ela_set_be16(v->ip + 2, chain->total);
+		ela_put16(v->ip + 2, chain->total);
 		ela_csum_ip4(v->ip, ELA_IP4_LEN);
 	}
 	if (v->is_udp)
-		ela_set_be16(v->l4 + 4, chain->total - (uint32_t)(v->l4 - v->ip));
+		ela_put16(v->l4 + 4, chain->total - (uint32_t)(v->l4 - v->ip));
 	else
 		v->l4[13] |= chain->psh;
 	mark_partial(v, pkt, chain->total);
@@ -297,8 +297,8 @@ static uint64_t differ_ip(const struct chain *chain, const struct view *v)
 		return (ela_raw32(a) ^ ela_raw32(b)) | (ela_raw16(a + 6) ^ ela_raw16(b + 6));
 	uint64_t diff = (ela_raw64(a) ^ ela_raw64(b)) & ela_raw64(fixed);
 	diff |= ela_raw16(a + 8) ^ ela_raw16(b + 8); /* TTL, protocol */
-	if (!(ela_be16(b + 6) & ELA_IP4_DF))
-		diff |= ela_be16(b + 4) ^ (uint16_t)(ela_be16(a + 4) + chain->count);
+	if (!(ela_get16(b + 6) & ELA_IP4_DF))
+		diff |= ela_get16(b + 4) ^ (uint16_t)(ela_get16(a + 4) + chain->count);
 	return diff;
 }
 
@@ -307,7 +307,7 @@ static uint64_t differ_tcp(const struct chain *chain, const struct view *v)
 	static const uint8_t fixed[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff & ~ELA_TCP_PSH, 0xff, 0xff};
 	const uint8_t *a = chain->head.l4, *b = v->l4;
 	uint64_t diff = (ela_raw64(a + 8) ^ ela_raw64(b + 8)) & ela_raw64(fixed); /* ack, length, flags, window */
-	diff |= ela_be32(b + 4) ^ chain->next_seq;
+	diff |= ela_get32(b + 4) ^ chain->next_seq;
 	diff |= ela_raw16(a + 18) ^ ela_raw16(b + 18); /* urgent pointer */
 	/* The lengths are equal, or diff is set already: the shorter bounds the walk. */
 	uint32_t len = (uint32_t)((a[12] < b[12] ? a[12] : b[12]) >> 4) * 4u;
@@ -364,7 +364,7 @@ static void open_chain(struct ela_coalesce *co, const struct view *v)
 	struct chain *chain = &co->chains[slot];
 	*chain = (struct chain){.head = *v, .pkt = co->n_pkts - 1, .count = 1, .total = v->len};
 	if (!v->is_udp)
-		chain->next_seq = ela_be32(v->l4 + 4) + v->payload;
+		chain->next_seq = ela_get32(v->l4 + 4) + v->payload;
 	co->keys[slot] = v->key;
 	co->latest = slot;
 }
@@ -412,7 +412,7 @@ bool ela_coalesce_add_super(struct ela_coalesce *co, const struct ela_packet *su
 	if (v.key == 0)
 		return true;
 	if (v.is_udp)
-		ela_set_be16(v.l4 + 4, v.len - (uint32_t)(v.l4 - v.ip));
+		ela_put16(v.l4 + 4, v.len - (uint32_t)(v.l4 - v.ip));
 	/* One segment's worth is one packet: kernels take a superpacket for what is larger only. */
 	if (v.payload <= super->gso_size) {
 		finish_single(co, &v, pkt);

@@ -280,14 +280,15 @@ static bool check_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64
 	return true;
 }
 
-static void check_rekey(struct ela_peer *peer, uint64_t now, uint64_t tx)
+/* A session without traffic is not renewed, unless a keepalive says that it is wanted all the time. */
+static void check_rekey(struct ela_peer *peer, uint64_t now, uint64_t data_tx)
 {
 	const struct ela_session *s = peer->current;
 	/* The initiator asks first; the other end only if that did not happen. */
 	uint64_t due = s->with.initiator ? ELA_SESSION_REKEY_NS - 10 * ELA_SEC + peer->rekey_jitter_ns
 									 : ELA_SESSION_REKEY_NS + 30 * ELA_SEC;
 
-	if (peer->rekeying || now - s->born_ns < due || now - tx > 30 * ELA_SEC)
+	if (peer->rekeying || now - s->born_ns < due || (!peer->config->keepalive_ns && now - data_tx > 30 * ELA_SEC))
 		return;
 	peer->rekeying = true;
 	ela_initiator_cancel(peer);
@@ -315,9 +316,11 @@ bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns)
 			peer->asked_ns = now_ns;
 			ela_control_keepalive(peer, peer->current, &peer->tx_shadow->path);
 		}
-		check_rekey(peer, now_ns, MAX(data_tx, interval ? tx : 0));
+		check_rekey(peer, now_ns, data_tx);
 		ela_pmtu_tick(peer, now_ns);
 		busy |= peer->pmtu.probing != 0;
+	} else if (peer->config->keepalive_ns && peer->n_addrs && !ela_initiator_busy(peer)) {
+		ela_initiate(peer); /* wanted all the time, and nothing else asks for it */
 	}
 	return busy || ela_initiator_busy(peer) || ela_peer_offered_ns(peer);
 }

@@ -106,6 +106,11 @@ static void deliver(struct ela_lane *lane, const struct run *run, struct ela_pac
 		ELA_COUNT(lane, DROP_SOURCE, 1);
 		return;
 	}
+	/* The header repeats the packet's bits, and a path may only raise them to CE. */
+	if (__builtin_expect(ecn != cls.ecn && ecn != ELA_ECN_CE, 0)) {
+		ELA_COUNT(lane, DROP_ECN, 1);
+		return;
+	}
 	/* RFC 6040: what the path marked reaches the inner packet. */
 	if (__builtin_expect(ecn == ELA_ECN_CE || run->ecn == ELA_ECN_CE, 0) && !ela_ecn_mark(pkt->data)) {
 		ELA_COUNT(lane, DROP_ECN, 1);
@@ -224,6 +229,10 @@ static void finish_run(struct ela_lane *lane, struct run *run)
 
 		if (!verdict_ok(lane, op))
 			continue;
+		if (op->ret_len == 0 && (op->dst - ELA_FRAME_HEAD)[3] >> ELA_FLAG_ECN_SHIFT != 0) {
+			ELA_COUNT(lane, DROP_ECN, 1); /* there is no packet that these bits could be of */
+			continue;
+		}
 		frames++;
 		bytes += ELA_FRAME_HEAD + op->len;
 		if (op->ret_len) /* an empty one only says: here I am */
@@ -241,8 +250,11 @@ static struct ela_session *check_frame(struct ela_lane *lane, uint8_t *frame, ui
 	uint32_t destination;
 
 	if (!ela_header_ok(frame, len)) {
-		ela_stat_add(
-			&lane->stats, len >= ELA_HEADER_LEN && frame[2] == 0 ? ELA_STAT_DROP_TTL : ELA_STAT_DROP_HEADER, 1);
+		ELA_COUNT(lane, DROP_HEADER, 1);
+		return NULL;
+	}
+	if (!ela_header_ttl_ok(frame)) {
+		ELA_COUNT(lane, DROP_TTL, 1);
 		return NULL;
 	}
 	destination = ela_header_destination(frame);

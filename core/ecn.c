@@ -20,11 +20,11 @@ bool ela_ecn_mark(uint8_t *ip)
 	}
 	if ((ip[1] & MASK) == 0)
 		return false;
-	before = ela_be16(ip);
+	before = ela_get16(ip);
 	ip[1] |= ELA_ECN_CE;
-	after = ela_be16(ip);
-	sum = (uint16_t)~ela_be16(ip + 10);
+	after = ela_get16(ip);
+	sum = (uint16_t)~ela_get16(ip + 10);
 	/* RFC 1624, equation 3: HC' = ~(~HC + ~m + m') */
-	ela_set_be16(ip + 10, (uint16_t)~ela_csum_fold((uint64_t)sum + (uint16_t)~before + after));
+	ela_put16(ip + 10, (uint16_t)~ela_csum_fold((uint64_t)sum + (uint16_t)~before + after));
 	return true;
 }

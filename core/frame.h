@@ -12,11 +12,10 @@
 #ifndef ELA_CORE_FRAME_H
 #define ELA_CORE_FRAME_H
 
+#include "bytes.h"
 #include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
 
-#define ELA_VERSION 1u
+#define ELA_WIRE_VERSION 1u
 
 enum ela_frame_type {
 	ELA_TYPE_EPACKET = 1, /* thesis TYPE_EPACKET: an encrypted packet */
@@ -52,58 +51,26 @@ enum ela_record_kind { ELA_RECORD_FRAME = 1, ELA_RECORD_TRAIN = 2, ELA_RECORD_SU
 
 #define ELA_DATAGRAM_MAX_CONTROL 2048u /* handshake and message frames are never longer */
 
-static inline uint16_t ela_get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint32_t ela_get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, 4);
-	return __builtin_bswap32(v);
-}
-
-static inline uint64_t ela_get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, 8);
-	return __builtin_bswap64(v);
-}
-
-static inline void ela_put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static inline void ela_put32(uint8_t *p, uint32_t v)
-{
-	v = __builtin_bswap32(v);
-	memcpy(p, &v, 4);
-}
-
-static inline void ela_put64(uint8_t *p, uint64_t v)
-{
-	v = __builtin_bswap64(v);
-	memcpy(p, &v, 8);
-}
-
 static inline void ela_header_put(uint8_t *p, uint8_t type, uint8_t flags, uint32_t destination)
 {
-	p[0] = ELA_VERSION;
+	p[0] = ELA_WIRE_VERSION;
 	p[1] = type;
 	p[2] = ELA_TTL;
 	p[3] = flags;
 	ela_put32(p + 4, destination);
 }
 
-/* True when the first 8 bytes may be a header at all. */
+/* True when the first 8 bytes may be a header at all, but for its TTL. */
 static inline bool ela_header_ok(const uint8_t *p, uint32_t len)
 {
-	return len >= ELA_HEADER_LEN && p[0] == ELA_VERSION && p[2] != 0 && (p[3] & ELA_FLAG_ZERO) == 0;
+	return len >= ELA_HEADER_LEN && p[0] == ELA_WIRE_VERSION && (p[3] & ELA_FLAG_ZERO) == 0 &&
+		   (p[1] == ELA_TYPE_EPACKET || (p[3] & (uint8_t)~ELA_FLAG_HOP) == 0);
+}
+
+/* What a node sends has TTL 3; in a relayed frame each relay took one away. */
+static inline bool ela_header_ttl_ok(const uint8_t *p)
+{
+	return p[2] == ELA_TTL || ((p[3] & ELA_FLAG_HOP) != 0 && p[2] >= 1 && p[2] < ELA_TTL);
 }
 
 static inline uint32_t ela_header_destination(const uint8_t *p)

@@ -7,8 +7,7 @@
 #ifndef ELA_CORE_HEADERS_H
 #define ELA_CORE_HEADERS_H
 
-#include <stdint.h>
-#include <string.h>
+#include "bytes.h"
 
 #define ELA_IP4_LEN 20u /* without options */
 #define ELA_IP6_LEN 40u
@@ -51,28 +50,6 @@ static inline uint64_t ela_raw64(const void *at)
 	uint64_t v;
 	memcpy(&v, at, sizeof(v));
 	return v;
-}
-
-static inline uint16_t ela_be16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static inline uint32_t ela_be32(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static inline void ela_set_be16(uint8_t *at, uint32_t v)
-{
-	at[0] = (uint8_t)(v >> 8);
-	at[1] = (uint8_t)v;
-}
-
-static inline void ela_set_be32(uint8_t *at, uint32_t v)
-{
-	ela_set_be16(at, v >> 16);
-	ela_set_be16(at + 2, v);
 }
 
 #endif

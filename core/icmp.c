@@ -50,7 +50,7 @@ static uint32_t due4(const uint8_t *ip, uint32_t len)
 	uint32_t ihl = (ip[0] & 15u) * 4u;
 	if (ihl < ELA_IP4_LEN || len < ihl + QUOTE_LEN || !is_host4(ip + 12) || !is_host4(ip + 16))
 		return 0;
-	if (ela_be16(ip + 6) & 0x1fffu)
+	if (ela_get16(ip + 6) & 0x1fffu)
 		return 0;
 	return ip[9] != ELA_PROTO_ICMP || is_query4(ip[ihl]) ? ihl : 0;
 }
@@ -68,7 +68,7 @@ static bool due6(const uint8_t *ip, uint32_t len)
 	while (next == 0 || next == 43 || next == 44 || next == 60) {
 		if (len < at + 8)
 			return false;
-		if (next == 44 && (ela_be16(ip + at + 2) & 0xfff8u))
+		if (next == 44 && (ela_get16(ip + at + 2) & 0xfff8u))
 			return false;
 		uint32_t size = next == 44 ? 8u : ip[at + 1] * 8u + 8u;
 		next = ip[at];
@@ -91,8 +91,8 @@ static uint32_t answer4(uint8_t *out, uint32_t room, const uint8_t *pkt, uint32_
 	memset(out, 0, head);
 	out[0] = 0x45;
 	out[1] = TOS_CONTROL;
-	ela_set_be16(out + 2, head + quote);
-	ela_set_be16(out + 6, ELA_IP4_DF);
+	ela_put16(out + 2, head + quote);
+	ela_put16(out + 6, ELA_IP4_DF);
 	out[8] = HOP_LIMIT;
 	out[9] = ELA_PROTO_ICMP;
 	memcpy(out + 12, from, 4);
@@ -100,7 +100,7 @@ static uint32_t answer4(uint8_t *out, uint32_t room, const uint8_t *pkt, uint32_
 	ela_csum_ip4(out, ELA_IP4_LEN);
 	icmp[0] = UNREACHABLE4;
 	icmp[1] = code;
-	ela_set_be16(icmp + 6, mtu);
+	ela_put16(icmp + 6, mtu);
 	memcpy(icmp + ICMP_LEN, pkt, quote);
 	ela_csum_finish(out, head + quote, ELA_IP4_LEN, 2, false);
 	return head + quote;
@@ -119,14 +119,14 @@ static uint32_t answer6(uint8_t *out, uint32_t room, const uint8_t *pkt, uint32_
 	uint8_t *icmp = out + ELA_IP6_LEN;
 	memset(out, 0, head);
 	out[0] = 0x60;
-	ela_set_be16(out + 4, ICMP_LEN + quote);
+	ela_put16(out + 4, ICMP_LEN + quote);
 	out[6] = ELA_PROTO_ICMP6;
 	out[7] = HOP_LIMIT;
 	memcpy(out + 8, from, 16);
 	memcpy(out + 24, pkt + 8, 16);
 	icmp[0] = type;
 	icmp[1] = code;
-	ela_set_be32(icmp + 4, mtu);
+	ela_put32(icmp + 4, mtu);
 	memcpy(icmp + ICMP_LEN, pkt, quote);
 	uint16_t pseudo = ela_csum_pseudo(out, ELA_PROTO_ICMP6, ICMP_LEN + quote);
 	memcpy(icmp + 2, &pseudo, sizeof(pseudo));

@@ -182,14 +182,16 @@ void ela_initiate(struct ela_peer *peer)
 
 	if (peer->backoff_ns == 0)
 		peer->backoff_ns = BACKOFF_MIN_NS;
+	if (turn % MAX(ways, 1) == 0)
+		ela_peer_resolve(peer); /* once a round: a name may have moved, or be known only now */
 	if (current_works(peer)) {
 		send_init(peer, &peer->tx_shadow->path);
 	} else if (peer->tx_shadow && turn % (ways + 1) == ways) {
 		send_init(peer, &peer->tx_shadow->path); /* where it was last heard from is one more way */
 	} else if (ways) {
 		try_way(peer, turn % ways);
-	} else if (!peer->tx_shadow) {
-		peer->retry_ns = 0; /* it waits to be called, or its name does not resolve yet */
+	} else if (!peer->tx_shadow && peer->names->len == 0) {
+		peer->retry_ns = 0; /* it waits to be called */
 		return;
 	}
 	if (ways > 1 && turn % ways != ways - 1) {
@@ -264,11 +266,6 @@ static struct ela_session *make_session(struct ela_peer *peer, const struct ela_
 	return s;
 }
 
-static bool same_place(const struct ela_path *a, const struct ela_path *b)
-{
-	return a->transport == b->transport && a->link == b->link && memcmp(&a->remote, &b->remote, sizeof a->remote) == 0;
-}
-
 bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, const struct ela_handshake *hs)
 {
 	struct ela_peer *peer = NULL;
@@ -294,7 +291,7 @@ bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, co
 	}
 	ela_noise_wipe(&noise);
 	/* The answer may come from anywhere, for who heard it can send it too: packets go where message 1 went. */
-	way = same_place(path, &a->path) ? *path : a->path;
+	way = ela_path_same(path, &a->path) ? *path : a->path;
 	ela_peer_round_trip(peer, ela_loop_now(node->loop) - a->sent_ns);
 	end_attempt(node, a, true); /* the session has the index now */
 	ela_initiator_cancel(peer);

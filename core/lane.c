@@ -117,8 +117,7 @@ bool ela_lane_turn(struct ela_lane *lane)
 
 	ela_qsbr_online(&lane->node->qsbr, lane->number);
 	lane->now_ns = loop->ops->now_ns(loop);
-	if (lane->epoll_fd < 0)
-		(void)ela_node_clocks_jumped(lane->node); /* every virtual turn may follow a sleep; it sees the suspension */
+	(void)ela_node_clocks_jumped(lane->node); /* this turn sees the suspension */
 	did = run_commands(lane);
 	if (lane->blocked_ns)
 		did |= ela_capsulate_resume(lane);
@@ -146,7 +145,6 @@ static void *lane_thread(void *data)
 		}
 		ela_qsbr_offline(&lane->node->qsbr, lane->number);
 		poll_events(lane, sleep_ms(lane));
-		(void)ela_node_clocks_jumped(lane->node); /* the turn sees the suspension */
 	}
 	ela_qsbr_offline(&lane->node->qsbr, lane->number);
 	return NULL;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define READ_LEN (256u * 1024u)
+#define WRITE_AT (16u * 1024u) /* so much is sealed before the connection is asked to take it */
 #define INBOX_PACKETS 64u
 
 /* ---- writing ---- */
@@ -132,6 +133,16 @@ static void take_inbox(struct ela_lane *lane, struct ela_link *link)
 	}
 }
 
+/*
+ * What stands sealed in front of a full connection can be neither dropped nor marked any more: hand over what there is
+ * before more is sealed.
+ */
+static void write_enough(struct ela_lane *lane, struct ela_link *link)
+{
+	if (link->out_len - link->out_at >= WRITE_AT)
+		(void)write_out(lane, link); /* when it is full, what follows is queued */
+}
+
 /* Largest record a packet can become. */
 static uint32_t record_len(const struct ela_tx *tx, uint32_t len)
 {
@@ -161,6 +172,7 @@ static void drain_queue(struct ela_lane *lane, struct ela_link *link)
 		}
 		(void)seal_record(lane, link, tx, &buf->pkt, buf->frame_flags, buf->ecn); /* counted there */
 		ela_flow_buf_free(buf);
+		write_enough(lane, link);
 	}
 	(void)write_out(lane, link); /* what is left waits for EPOLLOUT */
 }
@@ -241,6 +253,7 @@ void ela_link_send(struct ela_lane *lane, struct ela_tx *tx, struct ela_packet *
 		if (record_len(tx, pkt->len) <= out_room(link) || write_out(lane, link)) {
 			link->dirty = true;
 			(void)seal_record(lane, link, tx, pkt, flags, cls->ecn); /* counted there */
+			write_enough(lane, link);
 			return;
 		}
 	}

@@ -87,7 +87,7 @@ uint32_t ela_index_reserve(struct ela_node *node)
 	for (;;) {
 		uint32_t index;
 
-		/* There are at most 8 a peer, and slots for 8,192: this ends soon. */
+		/* There are fewer in use than slots: this ends soon. */
 		node->loop->ops->random(node->loop, &index, sizeof index);
 		if (index != 0 && !node->index_used[index % ELA_INDEX_SLOTS]) {
 			node->index_used[index % ELA_INDEX_SLOTS] = 1;
@@ -189,9 +189,16 @@ static void say_down(struct ela_peer *peer, const char *why)
 		node->routing->loaded->routing.on_link(node->routing->self, peer->number, ELA_LINK_DOWN);
 }
 
-static bool same_way(const struct ela_path *a, const struct ela_path *b)
+/* The connection that carried the handshake ended before it was done: nothing was won. */
+static bool lost_link(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
 {
-	return a->transport == b->transport && a->link == b->link && memcmp(&a->remote, &b->remote, sizeof a->remote) == 0;
+	if (!path->link || ela_link_find(peer->node, path->link))
+		return false;
+	retire_session(peer->node, s);
+	peer->rekeying = false;
+	if (!ela_initiator_busy(peer))
+		peer->retry_ns = ela_loop_now(peer->node->loop);
+	return true;
 }
 
 /* s is what we send with from now on. */
@@ -201,7 +208,7 @@ static void make_current(struct ela_peer *peer, struct ela_session *s, const str
 	uint64_t now = ela_loop_now(node->loop);
 	uint64_t jitter;
 
-	if (!peer->tx_shadow || !same_way(&peer->tx_shadow->path, path))
+	if (!peer->tx_shadow || !ela_path_same(&peer->tx_shadow->path, path))
 		ela_pmtu_reset(peer);
 	retire_session(node, peer->previous);
 	peer->previous = peer->current;
@@ -266,6 +273,8 @@ void ela_peer_install(struct ela_peer *peer, struct ela_session *s, const struct
 	publish_index(peer->node, s);
 	/* Shows the responder that the keys work. First, and on a stream before a lane may write: it waits for this. */
 	ela_control_keepalive(peer, s, path);
+	if (lost_link(peer, s, path))
+		return;
 	settle_link(peer, path);
 	make_current(peer, s, path);
 }
@@ -302,6 +311,8 @@ void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s)
 		withdraw_offers(peer); /* the other end has ended what they answer */
 		ela_initiator_cancel(peer);
 		ela_peer_round_trip(peer, ela_loop_now(peer->node->loop) - offer.born_ns);
+		if (lost_link(peer, offer.session, &offer.path))
+			return;
 		settle_link(peer, &offer.path);
 		make_current(peer, offer.session, &offer.path);
 		return;
@@ -441,8 +452,10 @@ static void resolved(void *data, const struct ela_addr *addrs, uint32_t n, const
 	if (n == 0) {
 		ela_logf_limited(peer->node->log, ela_loop_now(peer->node->loop), ELA_LOG_WARN, "peer",
 			"unresolved peer=%s endpoint=%s reason=\"%s\"", peer->name, name->endpoint->host, reason);
-		return; /* what it resolved to before stays; the next try asks again */
+		return; /* what it resolved to before stays; the next round of tries asks again */
 	}
+	if (n == name->n && memcmp(name->addrs, addrs, n * sizeof *addrs) == 0)
+		return; /* the tries that asked go on */
 	memcpy(name->addrs, addrs, n * sizeof *addrs);
 	name->n = n;
 	collect_addrs(peer);

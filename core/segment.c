@@ -23,7 +23,7 @@ static void prepare_template(struct ela_segment *seg)
 {
 	uint8_t *l4 = seg->hdr + seg->l4;
 	if (is_ip4(seg)) {
-		seg->ip_id = ela_be16(seg->hdr + 4);
+		seg->ip_id = ela_get16(seg->hdr + 4);
 		memset(seg->hdr + 2, 0, 4);
 		memset(seg->hdr + 10, 0, 2);
 		seg->ip_sum = ela_csum_add(seg->hdr, seg->l4, 0);
@@ -35,7 +35,7 @@ static void prepare_template(struct ela_segment *seg)
 	}
 	memset(l4 + ELA_TCP_CSUM_OFFSET, 0, 2);
 	seg->l4_sum = ela_csum_addresses(seg->hdr, ELA_PROTO_TCP);
-	seg->seq = ela_be32(l4 + 4);
+	seg->seq = ela_get32(l4 + 4);
 	seg->flags_first = l4[13] & ELA_TCP_CWR;
 	seg->flags_last = l4[13] & (ELA_TCP_FIN | ELA_TCP_PSH);
 	l4[13] &= (uint8_t) ~(ELA_TCP_CWR | ELA_TCP_FIN | ELA_TCP_PSH);
@@ -70,11 +70,11 @@ int ela_segment_begin(struct ela_segment *seg, const struct ela_packet *pkt, con
 static void stamp_ip(struct ela_segment *seg, uint8_t *ip, uint32_t len)
 {
 	if (!is_ip4(seg)) {
-		ela_set_be16(ip + 4, len - ELA_IP6_LEN);
+		ela_put16(ip + 4, len - ELA_IP6_LEN);
 		return;
 	}
-	ela_set_be16(ip + 2, len);
-	ela_set_be16(ip + 4, seg->ip_id++);
+	ela_put16(ip + 2, len);
+	ela_put16(ip + 4, seg->ip_id++);
 	uint16_t csum = (uint16_t)~ela_csum_fold(seg->ip_sum + ela_raw32(ip + 2));
 	memcpy(ip + 10, &csum, sizeof(csum));
 }
@@ -98,9 +98,9 @@ bool ela_segment_next(struct ela_segment *seg, uint8_t **ret_data, uint32_t *ret
 	memcpy(ip, seg->hdr, seg->hdr_len);
 	stamp_ip(seg, ip, len);
 	if (is_udp(seg)) {
-		ela_set_be16(l4 + 4, len - seg->l4);
+		ela_put16(l4 + 4, len - seg->l4);
 	} else {
-		ela_set_be32(l4 + 4, seg->seq);
+		ela_put32(l4 + 4, seg->seq);
 		seg->seq += size;
 		if (seg->index == 0)
 			l4[13] |= seg->flags_first;

@@ -27,8 +27,11 @@
 #define ELA_MAX_SENDS 160u
 #define ELA_TRAINS 32u
 #define ELA_TRAIN_ROOM (65536u + 192u) /* not a power of two: buffers must not share cache sets */
-#define ELA_INDEX_SLOTS 8192u
-#define ELA_WAITERS 64u /* packets that wait for a session, per lane */
+#define ELA_INDEX_SLOTS 16384u
+/* Receiver indices of a peer: what it may wait to be answered, what it answered, the current session and the last. */
+#define ELA_INDICES_PER_PEER (2u * ELA_ATTEMPTS + 2u)
+#define ELA_WAITERS 256u /* packets that wait for sessions, per lane */
+#define ELA_WAITERS_OF_PEER 64u
 #define ELA_WAITER_LEN 2048u
 #define ELA_BLOCKED_NS (5u * ELA_MSEC) /* a full socket may hold a burst this long */
 #define ELA_WAIT_NS ELA_SEC
@@ -75,6 +78,7 @@ struct ela_tx {
 #define ELA_PEER_LINK_DOWN 0x40u  /* its stream connection ended */
 
 #define ELA_ATTEMPTS 4u
+_Static_assert(ELA_MAX_PEERS *ELA_INDICES_PER_PEER < ELA_INDEX_SLOTS, "there would be no free receiver index");
 
 /* A handshake message 1 of ours that may still be answered. [control] */
 struct ela_attempt {
@@ -183,7 +187,8 @@ struct ela_source {
 /* A packet that waits for its session. [lane] */
 struct ela_waiter {
 	uint64_t since_ns;
-	struct ela_packet pkt; /* data points into the lane's waiter_bytes */
+	const struct ela_peer *peer; /* compared, never followed: it may be gone */
+	struct ela_packet pkt;       /* data points into the lane's waiter_bytes */
 };
 
 struct ela_lane {
@@ -316,6 +321,12 @@ void ela_node_tick_soon(struct ela_node *node);
  * pairs. Lanes and control ask before they seal anything after a sleep; control has been woken to drop all keys.
  */
 bool ela_node_clocks_jumped(struct ela_node *node);
+
+/* The same transport, place and connection, whatever our own address. */
+static inline bool ela_path_same(const struct ela_path *a, const struct ela_path *b)
+{
+	return a->transport == b->transport && a->link == b->link && memcmp(&a->remote, &b->remote, sizeof a->remote) == 0;
+}
 
 /* Takes n tokens; rate a second, at most burst. */
 static inline bool ela_bucket_take(struct ela_bucket *b, uint64_t now_ns, double rate, double burst)

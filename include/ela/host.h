@@ -22,7 +22,7 @@ struct ela_host;
 struct ela_timer; /* opaque */
 struct ela_watch; /* opaque */
 
-/* Levels of host->log(). Anything that a remote can trigger: at most one line a second (the host limits it too). */
+/* Levels of host->log(). Anything that a remote can trigger: at most one line a second. */
 #define ELA_LOG_ERROR 0u
 #define ELA_LOG_WARN 1u
 #define ELA_LOG_INFO 2u

@@ -8,6 +8,7 @@
 #define ELA_PLUGIN_IP_H
 
 #include <ela/ela.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -64,6 +65,12 @@ socklen_t ela_ip_to_sockaddr(const struct ela_addr *addr, union ela_ip_sockaddr 
 bool ela_ip_from_sockaddr(const union ela_ip_sockaddr *sockaddr, struct ela_addr *ret);
 /* "192.0.2.1:7450", "[2001:db8::1]:7450". */
 const char *ela_ip_text(const struct ela_addr *addr, char ret[ELA_IP_TEXT]);
+
+/* An option of type int. 0 or a negative errno. */
+static inline int ela_ip_setsockopt(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
+}
 
 static inline bool ela_ip6_is_link_local(const uint8_t ip[16])
 {

@@ -101,11 +101,6 @@ static void on_listener(void *data, uint32_t events)
 			return;
 }
 
-static int set(int fd, int level, int name, int value)
-{
-	return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
-}
-
 static int bind_and_listen(int fd, const struct ela_addr *addr)
 {
 	union ela_ip_sockaddr sockaddr;
@@ -113,9 +108,9 @@ static int bind_and_listen(int fd, const struct ela_addr *addr)
 	int err;
 
 	/* Connections of a former run that linger in TIME_WAIT must not keep us out; another listener still does. */
-	err = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	err = ela_ip_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (!err && addr->family == ELA_ADDR_IP6)
-		err = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		err = ela_ip_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (err)
 		return err;
 	return bind(fd, &sockaddr.any, len) < 0 || listen(fd, TCP_BACKLOG) < 0 ? -errno : 0;

@@ -102,11 +102,6 @@ static void tcp_info(void *self, struct ela_transport_info *ret)
 	};
 }
 
-static int set(int fd, int level, int name, int value)
-{
-	return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
-}
-
 static int set_congestion(const struct tcp *tcp, int fd)
 {
 	int err;
@@ -134,12 +129,12 @@ int tcp_configure(const struct tcp *tcp, int fd)
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed && !err; i++)
-		err = set(fd, fixed[i].level, fixed[i].name, fixed[i].value);
+		err = ela_ip_setsockopt(fd, fixed[i].level, fixed[i].name, fixed[i].value);
 	/* Little unsent data in the kernel: the queue is core's, where it can be managed. */
 	if (!err)
-		err = set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)tcp->notsent_lowat);
+		err = ela_ip_setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)tcp->notsent_lowat);
 	if (!err)
-		err = set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)tcp->user_timeout_ms);
+		err = ela_ip_setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)tcp->user_timeout_ms);
 	if (err) {
 		ela_log(tcp->host, ELA_LOG_ERROR, "tcp: socket options: %s", strerror(-err));
 		return err;

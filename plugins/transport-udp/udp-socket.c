@@ -12,12 +12,6 @@
 #include <linux/udp.h>
 #include <unistd.h>
 
-/* Returns 0 or -errno. */
-static int set(int fd, int level, int name, int value)
-{
-	return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
-}
-
 static uint32_t get_size(int fd, int name)
 {
 	int value = 0;
@@ -31,8 +25,8 @@ static uint32_t get_size(int fd, int name)
 /* Beyond net.core.[rw]mem_max where we have CAP_NET_ADMIN, else up to it. Returns what came of it. */
 static uint32_t set_buffer(int fd, int force, int name, uint32_t bytes)
 {
-	if (set(fd, SOL_SOCKET, force, (int)bytes) != 0)
-		(void)set(fd, SOL_SOCKET, name, (int)bytes); /* what came of it is read back */
+	if (ela_ip_setsockopt(fd, SOL_SOCKET, force, (int)bytes) != 0)
+		(void)ela_ip_setsockopt(fd, SOL_SOCKET, name, (int)bytes); /* what came of it is read back */
 	return get_size(fd, name);
 }
 
@@ -46,20 +40,20 @@ static bool has_gso(int fd)
 
 static int configure4(int fd)
 {
-	(void)set(fd, IPPROTO_IP, IP_PKTINFO, 1); /* comforts */
-	(void)set(fd, IPPROTO_IP, IP_RECVTOS, 1);
-	return set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+	(void)ela_ip_setsockopt(fd, IPPROTO_IP, IP_PKTINFO, 1); /* comforts */
+	(void)ela_ip_setsockopt(fd, IPPROTO_IP, IP_RECVTOS, 1);
+	return ela_ip_setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 }
 
 static int configure6(int fd)
 {
-	int err = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	int err = ela_ip_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 
 	if (err)
 		return err;
-	(void)set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1); /* comforts */
-	(void)set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-	return set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+	(void)ela_ip_setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1); /* comforts */
+	(void)ela_ip_setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	return ela_ip_setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 }
 
 static int bind_to(int fd, const struct ela_addr *addr)
@@ -80,16 +74,16 @@ int udp_socket_open(const struct udp *udp, const struct ela_addr *addr, bool gro
 		return -errno;
 	err = v6 ? configure6(fd) : configure4(fd);
 	if (!err && grouped)
-		err = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+		err = ela_ip_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (!err)
 		err = bind_to(fd, addr);
 	if (err) {
 		(void)close(fd); /* the first error counts */
 		return err;
 	}
-	(void)set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1); /* a comfort */
+	(void)ela_ip_setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, 1); /* a comfort */
 	if (udp->use_gro)
-		(void)set(fd, IPPROTO_UDP, UDP_GRO, 1); /* without it datagrams come singly */
+		(void)ela_ip_setsockopt(fd, IPPROTO_UDP, UDP_GRO, 1); /* without it datagrams come singly */
 	*ret = (struct udp_socket){
 		.fd = fd,
 		.gso = udp->use_gso && has_gso(fd),
@@ -103,5 +97,5 @@ int udp_socket_open(const struct udp *udp, const struct ela_addr *addr, bool gro
 
 int udp_socket_share(const struct udp_socket *sock)
 {
-	return set(sock->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return ela_ip_setsockopt(sock->fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }

@@ -283,6 +283,65 @@ START_TEST(keepalive)
 }
 END_TEST
 
+/* A keepalive that comes less often than keys must be replaced keeps the way open all the same. */
+START_TEST(rare_keepalive)
+{
+	static const uint32_t seconds[] = {100, 150, 200, 600, 3600};
+	struct sim_spec spec = {.keepalive_s = seconds[SIM_KIND(G_N_ELEMENTS(seconds))]};
+	struct sim *s = start_pair(sim_seed(_i), &spec);
+
+	sim_link(s, RTT(any_rtt(s)));
+	for (uint32_t i = 0; i < 10; i++) {
+		sim_run(s, (100 + sim_random(s, 600)) * ELA_SEC);
+		sim_check(s, agree(s), "the session ended");
+	}
+	sim_send(s, 0, 1, 100);
+	sim_run(s, ELA_SEC);
+	sim_all_there(s, 0, 1);
+	sim_zero(s, 0, "waited");
+	sim_free(s);
+}
+END_TEST
+
+/* Nothing but the keepalive wants the peer, and it was away for long. */
+START_TEST(keepalive_after_absence)
+{
+	struct sim_spec spec = {.keepalive_s = 60};
+	struct sim *s = sim_new(sim_seed(_i), 2, &spec);
+
+	s->nodes[1].spec.dials = 0;
+	sim_up_all(s);
+	sim_check(s, sim_run_until(s, agree, 2 * ELA_SEC), "no session");
+	sim_down(s, 1);
+	sim_run(s, (400 + sim_random(s, 600)) * ELA_SEC);
+	sim_check(s, !sim_peer(s, 0, 1)->current, "with whom?");
+	sim_up(s, 1);
+	sim_check(s, sim_run_until(s, agree, 35 * ELA_SEC), "nobody calls");
+	sim_free(s);
+}
+END_TEST
+
+/* One peer does not answer: what waits for it leaves room for those who will. */
+START_TEST(absent_beside_another)
+{
+	struct sim *s = sim_new(sim_seed(_i), 4, NULL);
+
+	sim_link(s, RTT(400));
+	for (uint32_t i = 0; i < 3; i++)
+		sim_up(s, i);
+	for (uint32_t k = 0; k < 200; k++)
+		sim_send(s, 0, 3, 100);
+	for (uint32_t k = 0; k < 60; k++)
+		sim_send(s, 0, 1 + k % 2, 100);
+	sim_run(s, 900 * ELA_MSEC);
+	sim_equal(s, sim_counter(s, 0, "drop-nosession"), 200 - 64);
+	sim_run(s, 2 * ELA_SEC);
+	sim_all_there(s, 0, 1);
+	sim_all_there(s, 0, 2);
+	sim_free(s);
+}
+END_TEST
+
 /* ---- restart ---- */
 
 START_TEST(restart)
@@ -409,6 +468,9 @@ static void fill(Suite *suite)
 	sim_add(suite, quiet, 10);
 	sim_add(suite, nobody_there, 5);
 	sim_add(suite, keepalive, 10);
+	sim_add(suite, rare_keepalive, 10);
+	sim_add(suite, keepalive_after_absence, 5);
+	sim_add(suite, absent_beside_another, 5);
 	sim_add(suite, restart, 40);
 	sim_add(suite, clock_jump, 40);
 	sim_add(suite, clock_nudge, 5);

@@ -207,6 +207,40 @@ START_TEST(both_dial)
 }
 END_TEST
 
+/*
+ * A connection of 10 Mbit/s under a flood: what is sealed can be passed by nothing, so little of it waits, and a packet
+ * of another flow comes soon.
+ */
+START_TEST(short_queue)
+{
+	const struct sim_spec spec = {.mode = "stream", .buffer = 32768};
+	struct sim *s = start(sim_seed(_i), 2, &spec);
+	const struct ela_mem_link slow = {.rate_bps = 10000000, .queue_ns = ELA_SEC};
+	uint64_t sent_ns = 0, longest_ns = 0;
+	uint32_t n = 1;
+
+	sim_link(s, &slow);
+	for (uint32_t k = 0; k < 500; k++) {
+		for (uint32_t i = 0; i < 8; i++)
+			sim_send(s, 1, 0, 1400);
+		if (k % 50 == 49) {
+			sim_send_tcp(s, 1, 0, 100, 1300);
+			sent_ns = sim_now(s);
+		}
+		sim_run(s, 2 * ELA_MSEC);
+		if (sent_ns && s->pairs[1][0].stream_got == 100 * n) {
+			longest_ns = MAX(longest_ns, sim_now(s) - sent_ns);
+			sent_ns = 0;
+			n++;
+		}
+	}
+	sim_check(s, n == 11 || (n == 10 && sent_ns), "%u came", n - 1);
+	/* 32 KiB in each end of the connection take 52 ms, 16 KiB that are sealed 13. */
+	sim_check(s, longest_ns < 95 * ELA_MSEC, "a packet took %u ms", (unsigned)(longest_ns / ELA_MSEC));
+	sim_free(s);
+}
+END_TEST
+
 /* One of two connections takes nothing: the other one's packets are as quick as before, and memory has a limit. */
 START_TEST(stalled)
 {
@@ -297,6 +331,7 @@ static void fill(Suite *suite)
 	sim_add(suite, losses_are_delays, 10);
 	sim_add(suite, killed, 10);
 	sim_add(suite, both_dial, 60);
+	sim_add(suite, short_queue, 3);
 	sim_add(suite, stalled, 10);
 	sim_add(suite, restart, 20);
 	sim_add(suite, rekey, 5);

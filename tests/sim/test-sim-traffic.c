@@ -174,6 +174,37 @@ START_TEST(ten)
 }
 END_TEST
 
+static bool no_train_to_1(struct sim *s, const struct ela_mem_seen *seen, const uint8_t *frame, uint32_t len)
+{
+	const struct ela_addr to = sim_addr(s, 1);
+
+	(void)frame;
+	(void)len;
+	if (memcmp(&seen->to, &to, sizeof to) == 0 && seen->len > seen->segment)
+		s->data = s;
+	return true;
+}
+
+/* Where one peer's transport takes no trains, another peer's limit is not its. */
+START_TEST(limits_of_each)
+{
+	struct sim *s = start(sim_seed(_i), 3, NULL);
+
+	sim_peer(s, 0, 1)->tx_shadow->max_segments = 1;
+	s->on_frame = no_train_to_1;
+	for (uint32_t k = 0; k < 6; k++) {
+		for (uint32_t i = 0; i < 1 + sim_random(s, 8); i++)
+			sim_send(s, 0, 1, 300);
+		sim_send(s, 0, 2, 300);
+	}
+	sim_run(s, ELA_SEC);
+	sim_all_there(s, 0, 1);
+	sim_all_there(s, 0, 2);
+	sim_check(s, !s->data, "a train where none may be");
+	sim_free(s);
+}
+END_TEST
+
 /* How many of the others got each of a node's broadcasts. */
 static uint64_t reached(struct sim *s, uint32_t from)
 {
@@ -288,6 +319,7 @@ static void fill(Suite *suite)
 	sim_add(suite, ten, 10);
 	sim_add(suite, broadcast, 8);
 	sim_add(suite, broadcast_past_absent, 1);
+	sim_add(suite, limits_of_each, 10);
 	sim_add(suite, inner_lies, 5);
 	sim_add(suite, one_seed_one_run, 3);
 }

@@ -29,10 +29,10 @@ END_TEST
 
 START_TEST(header_bytes)
 {
-	static const uint8_t want[] = {1, 3, 3, 0x81, 0x0a, 0x0b, 0x0c, 0x0d};
+	static const uint8_t want[] = {1, 1, 3, 0x81, 0x0a, 0x0b, 0x0c, 0x0d};
 	uint8_t out[ELA_HEADER_LEN];
 
-	ela_header_put(out, ELA_TYPE_HANDSHAKE, 0x81, 0x0a0b0c0d);
+	ela_header_put(out, ELA_TYPE_EPACKET, 0x81, 0x0a0b0c0d);
 	ck_assert_mem_eq(out, want, sizeof want);
 	ck_assert(ela_header_ok(out, sizeof out));
 	ck_assert_uint_eq(ela_header_destination(out), 0x0a0b0c0d);
@@ -88,12 +88,16 @@ START_TEST(header_bad)
 	}
 	for (uint32_t v = 0; v < 256; v++) {
 		h[2] = (uint8_t)v;
-		ck_assert_msg(ok(h, sizeof h) == (v != 0), "TTL %u", v);
+		for (h[3] = 0; h[3] <= ELA_FLAG_HOP; h[3] += ELA_FLAG_HOP)
+			ck_assert_msg(ela_header_ttl_ok(h) == (h[3] ? v >= 1 && v <= 3 : v == 3), "TTL %u flags %u", v, h[3]);
 	}
-	for (uint32_t v = 0; v < 256; v++) {
-		h[3] = (uint8_t)v;
-		ck_assert_msg(ok(h, sizeof h) == ((v >> 2 & 15) == 0), "flags %#x", v);
-	}
+	for (uint32_t type = 1; type < 5; type++)
+		for (uint32_t v = 0; v < 256; v++) {
+			h[1] = (uint8_t)type;
+			h[3] = (uint8_t)v;
+			ck_assert_msg(
+				ok(h, sizeof h) == ((v & 0x3c) == 0 && (type == 1 || (v & 0xc1) == 0)), "type %u flags %#x", type, v);
+		}
 }
 END_TEST
 

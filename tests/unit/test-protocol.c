@@ -536,7 +536,7 @@ static const struct {
 	const char *name;
 	uint64_t number;
 } numbers[] = {
-	{"version", ELA_VERSION},
+	{"version", ELA_WIRE_VERSION},
 	{"type EPACKET", ELA_TYPE_EPACKET},
 	{"type MESSAGE", ELA_TYPE_MESSAGE},
 	{"type HANDSHAKE", ELA_TYPE_HANDSHAKE},
