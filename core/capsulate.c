@@ -405,12 +405,12 @@ static void send_copies(struct ela_lane *lane, struct ela_packet *pkt, const str
 		if (!tx)
 			continue;
 		if (lane->blocked_ns) { /* the socket filled up within these copies */
-			ELA_COUNT(lane, DROP_BUSY, peers->n - i);
-			return;
+			ELA_COUNT(lane, DROP_BUSY, 1);
+			continue;
 		}
 		if (!ela_bucket_take(&lane->copies, lane->now_ns, 200.0 / lane->node->n_lanes, 64)) {
-			ELA_COUNT(lane, DROP_COPIES, peers->n - i);
-			return;
+			ELA_COUNT(lane, DROP_COPIES, 1);
+			continue;
 		}
 		/* Each copy's checksum may be finished or its queue may mark it: give each its own bytes. */
 		copy.data = lane->scratch + 4096 + ELA_ROOM_FRONT;

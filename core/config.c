@@ -105,6 +105,9 @@ static char *file_fault(int fd)
 		return g_strdup("is a folder; expected a file");
 	if (!S_ISREG(st.st_mode))
 		return g_strdup("is not a regular file; expected one");
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return g_strdup_printf(
+			"owned by uid %u; expected root or the user running: chown root it", (unsigned)st.st_uid);
 	if ((st.st_mode & 022) != 0)
 		return g_strdup_printf("mode is %04o, writable by group or others; expected one such as 0644: chmod go-w it",
 			(unsigned)(st.st_mode & 07777));

@@ -25,6 +25,7 @@ enum control_op {
 #define ROUTING_MAX 1200u
 #define PING_NS (250 * ELA_MSEC)
 #define MISSES 3u
+#define MEASURE_NS (2 * ELA_SEC)
 #define CHALLENGE_LEN 16u
 #define CHALLENGE_NS (500 * ELA_MSEC)
 #define WORDS_NS (5 * ELA_SEC)
@@ -36,8 +37,10 @@ static int send_on(
 {
 	struct ela_node *node = peer->node;
 	uint8_t frame[ELA_DATAGRAM_MAX_CONTROL];
+	/* Nobody is made to talk to all the world by answering. */
+	bool may = path->link || ela_addr_allowed(node, &path->remote);
 	/* The question that a lane asks after a sleep: has the machine been set back, and these numbers used before? */
-	uint32_t frame_len = ela_node_clocks_jumped(node) ? 0 : ela_session_seal_control(s, message, len, frame);
+	uint32_t frame_len = !may || ela_node_clocks_jumped(node) ? 0 : ela_session_seal_control(s, message, len, frame);
 	int err = frame_len ? ela_node_send(node, path, frame, frame_len) : -EIO;
 
 	peer->control_tx_ns = ela_loop_now(node->loop);
@@ -134,28 +137,40 @@ void ela_control_challenge(struct ela_peer *peer)
 	(void)send_op(peer, s, &path, OP_CHALLENGE, 0, peer->challenge, CHALLENGE_LEN); /* its next frame asks again */
 }
 
-static void take_answer(
+static bool take_answer(
 	struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, const uint8_t *data, uint32_t len)
 {
 	struct ela_node *node = peer->node;
 	char remote[64];
 
 	if (!peer->challenge_ns || len != CHALLENGE_LEN || s != peer->current || !same_remote(path, &peer->challenged) ||
-		!ela_equal(data, peer->challenge, CHALLENGE_LEN)) {
-		ELA_COUNT(node, DROP_MESSAGE, 1);
-		return;
-	}
+		!ela_equal(data, peer->challenge, CHALLENGE_LEN))
+		return false;
 	peer->challenge_ns = 0;
 	ela_pmtu_reset(peer);
 	ela_peer_publish(peer, s, path);
 	ELA_COUNT(node, PATH_CHANGES, 1);
 	ela_logf_limited(node->log, ela_loop_now(node->loop), ELA_LOG_INFO, "path", "moved peer=%s remote=%s", peer->name,
 		ela_addr_text(&path->remote, remote));
+	return true;
 }
 
 /* ---- receiving ---- */
 
-static void take_op(
+/* False: it answers no question of ours. */
+static bool take_pong(struct ela_peer *peer, uint32_t id)
+{
+	uint64_t *sent_ns = &peer->pings_ns[id % G_N_ELEMENTS(peer->pings_ns)];
+
+	if (peer->ping - id >= G_N_ELEMENTS(peer->pings_ns) || *sent_ns == 0)
+		return false;
+	ela_peer_round_trip(peer, ela_loop_now(peer->node->loop) - *sent_ns);
+	*sent_ns = 0;
+	return true;
+}
+
+/* False: it is none of the messages that there are, or not now. */
+static bool take_op(
 	struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, const uint8_t *message, uint32_t len)
 {
 	struct ela_node *node = peer->node;
@@ -165,31 +180,28 @@ static void take_op(
 	len -= HEAD;
 	switch (message[4]) {
 	case OP_PING:
-		(void)send_op(peer, s, path, OP_PONG, id, NULL, 0); /* lost: it asks again */
-		break;
+		if (len == 0)
+			(void)send_op(peer, s, path, OP_PONG, id, NULL, 0); /* lost: it asks again */
+		return len == 0;
 	case OP_PONG:
-		if (peer->ping - id < G_N_ELEMENTS(peer->pings_ns) && peer->pings_ns[id % G_N_ELEMENTS(peer->pings_ns)])
-			ela_peer_round_trip(peer, ela_loop_now(node->loop) - peer->pings_ns[id % G_N_ELEMENTS(peer->pings_ns)]);
-		break;
+		return len == 0 && take_pong(peer, id);
 	case OP_CHALLENGE:
 		if (len == CHALLENGE_LEN)
 			(void)send_op(peer, s, path, OP_ANSWER, id, data, len); /* lost: it asks again */
-		break;
+		return len == CHALLENGE_LEN;
 	case OP_ANSWER:
-		take_answer(peer, s, path, data, len);
-		break;
+		return take_answer(peer, s, path, data, len);
 	case OP_PROBE:
 		(void)send_op(peer, s, path, OP_PROBE_OK, id, NULL, 0); /* lost: it asks again */
-		break;
+		return true;
 	case OP_PROBE_OK:
-		ela_pmtu_confirmed(peer, id);
-		break;
+		return len == 0 && ela_pmtu_confirmed(peer, id);
 	case OP_ROUTING:
-		node->routing->loaded->routing.on_message(node->routing->self, peer->number, data, len);
-		break;
+		if (len <= ROUTING_MAX)
+			node->routing->loaded->routing.on_message(node->routing->self, peer->number, data, len);
+		return len <= ROUTING_MAX;
 	default:
-		ELA_COUNT(node, DROP_MESSAGE, 1);
-		break;
+		return false;
 	}
 }
 
@@ -229,16 +241,14 @@ void ela_control_input(struct ela_node *node, const struct ela_path *path, const
 	}
 	ELA_COUNT(node, FRAMES_IN, 1);
 	ELA_COUNT(node, BYTES_IN, len);
-	ela_peer_confirm(s->peer, s);
+	ela_peer_confirm(s->peer, s, path);
 	if (s == s->peer->current)
 		s->peer->control_rx_ns = ela_loop_now(node->loop);
 	note_candidate(s->peer, s, path, s->control_window.head > head);
 	if (message_len == 0)
 		return;
-	if (message_len < HEAD || message[5] != 0)
+	if (message_len < HEAD || message[5] != 0 || !take_op(s->peer, s, path, message, message_len))
 		ELA_COUNT(node, DROP_MESSAGE, 1);
-	else
-		take_op(s->peer, s, path, message, message_len);
 }
 
 /* ---- ticks ---- */
@@ -246,10 +256,18 @@ void ela_control_input(struct ela_node *node, const struct ela_path *path, const
 /* Three misses: look for it everywhere. Its session stays, it may only be slow. */
 static void say_silent(struct ela_peer *peer, uint64_t now)
 {
+	peer->silent_ns = now;
 	ELA_COUNT(peer->node, LINKS_LOST, 1);
 	ela_logf_limited(peer->node->log, now, ELA_LOG_INFO, "session", "silent peer=%s", peer->name);
 	ela_initiator_cancel(peer);
 	peer->retry_ns = now;
+}
+
+static void ping(struct ela_peer *peer, uint64_t now)
+{
+	peer->pings_ns[++peer->ping % G_N_ELEMENTS(peer->pings_ns)] = now;
+	ELA_COUNT(peer->node, PINGS_OUT, 1);
+	(void)send_op(peer, peer->current, &peer->tx_shadow->path, OP_PING, peer->ping, NULL, 0); /* the next one comes */
 }
 
 /*
@@ -274,10 +292,23 @@ static bool check_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64
 	if (peer->ping_ns && ++peer->misses == MISSES)
 		say_silent(peer, now);
 	peer->ping_ns = now;
-	peer->pings_ns[++peer->ping % G_N_ELEMENTS(peer->pings_ns)] = now;
-	ELA_COUNT(peer->node, PINGS_OUT, 1);
-	(void)send_op(peer, peer->current, &peer->tx_shadow->path, OP_PING, peer->ping, NULL, 0); /* the next one comes */
+	ping(peer, now);
 	return true;
+}
+
+/*
+ * How far away it is decides how long to wait for it. The initiator has measured the handshake, the responder nothing
+ * yet; and what was far once may be near again, which traffic that is answered does not show.
+ */
+static void measure(struct ela_peer *peer, uint64_t now, uint64_t data_tx)
+{
+	bool is_long = peer->rtt_ns > 2 * PING_NS && now - data_tx < ASK_NS && now - peer->measured_ns > MEASURE_NS;
+
+	if (peer->ping_ns == 0 && (peer->measure || is_long)) {
+		peer->measure = false;
+		peer->measured_ns = now;
+		ping(peer, now);
+	}
 }
 
 /* A session without traffic is not renewed, unless a keepalive says that it is wanted all the time. */
@@ -310,7 +341,10 @@ bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns)
 		rx = MIN(rx, now_ns);
 		if (now_ns - MAX(data_tx, rx) < 5 * ELA_SEC)
 			peer->node->active_ns = now_ns;
+		if (rx >= peer->silent_ns)
+			peer->silent_ns = 0;
 		busy = check_alive(peer, now_ns, MAX(data_tx, peer->asked_ns), rx);
+		measure(peer, now_ns, data_tx);
 		interval = peer->config->keepalive_ns;
 		if (interval && now_ns - tx >= interval) {
 			peer->asked_ns = now_ns;

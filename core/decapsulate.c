@@ -98,7 +98,7 @@ static void deliver(struct ela_lane *lane, const struct run *run, struct ela_pac
 	bool partial = (frame[3] & ELA_FLAG_CSUM) != 0;
 	struct ela_packet_class cls;
 
-	if (ela_packet_classify(pkt, &cls) != 0 || (partial && !cls.plain)) {
+	if (ela_packet_classify(pkt, &cls) != 0 || (partial && !cls.plain) || ela_packet_is_long_udp(pkt, &cls)) {
 		ELA_COUNT(lane, DROP_INNER, 1);
 		return;
 	}
@@ -141,7 +141,7 @@ static bool note_path(struct run *run, bool newest)
 }
 
 /* Replay pre-check, open, commit; leaves the verdict of each op. True when something opened. */
-static bool open_locked(struct ela_lane *lane, struct run *run, bool *ret_moved)
+static bool open_locked(struct ela_lane *lane, struct run *run, bool *ret_moved, bool *ret_first)
 {
 	struct ela_session *s = run->session;
 	uint32_t kept = 0, opened = 0;
@@ -176,20 +176,21 @@ static bool open_locked(struct ela_lane *lane, struct run *run, bool *ret_moved)
 		else
 			opened++;
 	}
+	if (opened && !atomic_load_explicit(&s->opened, memory_order_relaxed)) {
+		s->first = *run->path;
+		atomic_store_explicit(&s->opened, 1, memory_order_release); /* control looks without the lock */
+		*ret_first = true;
+	}
 	*ret_moved = opened && note_path(run, newest);
 	return opened != 0;
 }
 
-static void count_opened(struct ela_lane *lane, struct run *run, bool moved)
+static void count_opened(struct ela_lane *lane, struct run *run, bool moved, bool first)
 {
 	struct ela_session *s = run->session;
-	uint32_t events = moved ? ELA_PEER_CANDIDATE : 0;
+	uint32_t events = (moved ? ELA_PEER_CANDIDATE : 0) | (first ? ELA_PEER_OPENED : 0);
 
 	atomic_store_explicit(&s->rx_ns, lane->now_ns, memory_order_relaxed);
-	if (!atomic_load_explicit(&s->opened, memory_order_relaxed)) {
-		atomic_store_explicit(&s->opened, 1, memory_order_relaxed);
-		events |= ELA_PEER_OPENED;
-	}
 	if (events)
 		ela_peer_event(s->peer, events);
 }
@@ -206,15 +207,15 @@ static bool verdict_ok(struct ela_lane *lane, const struct ela_cipher_op *op)
 /* Opens the run; true when something did and the packets may be taken. */
 static bool open_run(struct ela_lane *lane, struct run *run)
 {
-	bool moved = false, opened;
+	bool moved = false, first = false, opened;
 
 	if (run->n == 0)
 		return false;
 	(void)pthread_mutex_lock(&run->session->lock); /* a default mutex cannot fail */
-	opened = open_locked(lane, run, &moved);
+	opened = open_locked(lane, run, &moved, &first);
 	(void)pthread_mutex_unlock(&run->session->lock);
 	if (opened)
-		count_opened(lane, run, moved);
+		count_opened(lane, run, moved, first);
 	return opened;
 }
 

@@ -46,6 +46,10 @@ int ela_handshake_parse(const uint8_t *data, uint32_t len, struct ela_handshake 
 	default:
 		return -EBADMSG;
 	}
+	/* A cookie has no session to come and an init none to answer. */
+	if ((hs.sender_index == 0) != (hs.kind == ELA_HANDSHAKE_COOKIE) ||
+		(hs.kind == ELA_HANDSHAKE_INIT && hs.receiver_index != 0))
+		return -EBADMSG;
 	*ret = hs;
 	return 0;
 }

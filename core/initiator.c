@@ -17,6 +17,12 @@
 #define ANSWER_NS (10 * ELA_SEC) /* a message 1 stays answerable */
 #define LINK_NS (5 * ELA_SEC)    /* before another message 1 goes over the same connection */
 #define COOKIE_NS (120 * ELA_SEC)
+/* Answers a second that cost two Diffie-Hellmans each: who hears our message 1 can forge what looks like one. */
+#define ANSWERS 500.0
+#define ANSWERS_ELSEWHERE 50.0 /* from another place than message 1 went to */
+#define COOKIES 2u             /* of each message 1 */
+#define SAY_NS (5 * ELA_SEC)
+#define BETTER_NS (500 * ELA_MSEC) /* head start of a better way over the connection in use */
 
 static struct ela_transport *transport_named(struct ela_node *node, const char *name)
 {
@@ -109,6 +115,7 @@ static void send_init(struct ela_peer *peer, const struct ela_path *path)
 	end_attempt(node, a, false);
 	a->index = ela_index_reserve(node);
 	a->used = true;
+	a->cookies = 0;
 	a->path = *path;
 	a->sent_ns = peer->last_init_ns = ela_loop_now(node->loop);
 	len = write_init(peer, a, message);
@@ -173,15 +180,51 @@ static uint64_t wanted_ns(const struct ela_peer *peer)
 	return MAX(sent_ns, atomic_load(&peer->want_ns));
 }
 
+/* Once for each time that nobody is reached: what a person can do about it. */
+static void say_no_answer(struct ela_peer *peer, uint32_t ways, uint64_t now)
+{
+	if (peer->trying_ns == 0)
+		peer->trying_ns = now;
+	if (peer->trying_ns == UINT64_MAX || now - peer->trying_ns < SAY_NS || ways == 0)
+		return;
+	peer->trying_ns = UINT64_MAX;
+	ela_logf(peer->node->log, ELA_LOG_INFO, "session",
+		"no-answer peer=%s tried=%u remedy=\"is elad running there, is this its endpoint and its public-key, does a "
+		"firewall let its port in, and does its log name our key?\"",
+		peer->name, ways);
+}
+
+/* The connection in use is not what the configuration likes best: do the better ways pass again? */
+static bool try_better_ways(struct ela_peer *peer)
+{
+	const char *used = peer->tx_shadow->transport->instance->loaded->descriptor->name;
+	uint32_t tried = 0;
+
+	for (uint32_t k = 0; k < n_ways(peer) && tried < ELA_ATTEMPTS; k++) {
+		if (strcmp(peer->config->transports[k / peer->n_addrs], used) == 0)
+			break; /* in order of preference */
+		try_way(peer, k);
+		tried++;
+	}
+	return tried != 0;
+}
+
 void ela_initiate(struct ela_peer *peer)
 {
 	struct ela_node *node = peer->node;
 	uint64_t now = ela_loop_now(node->loop);
 	uint32_t ways = n_ways(peer), turn = peer->endpoint++;
 	bool wanted = now < wanted_ns(peer) + WANTED_NS; /* a lane may be ahead of now */
+	bool first = peer->backoff_ns == 0;
 
-	if (peer->backoff_ns == 0)
+	if (first)
 		peer->backoff_ns = BACKOFF_MIN_NS;
+	if (!current_works(peer)) {
+		say_no_answer(peer, ways, now);
+	} else if (first && peer->tx_shadow->link && try_better_ways(peer)) {
+		peer->retry_ns = now + BETTER_NS;
+		return;
+	}
 	if (turn % MAX(ways, 1) == 0)
 		ela_peer_resolve(peer); /* once a round: a name may have moved, or be known only now */
 	if (current_works(peer)) {
@@ -275,10 +318,17 @@ bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, co
 	struct ela_hello hello;
 	struct ela_session *s;
 	struct ela_path way;
+	bool expected;
 	size_t len;
 
 	if (!a || hs->sender_id != peer->id) {
 		ELA_COUNT(node, DROP_ANSWER, 1);
+		return false;
+	}
+	expected = ela_path_same(path, &a->path);
+	if (!ela_bucket_take(&node->answers[expected], ela_loop_now(node->loop), expected ? ANSWERS : ANSWERS_ELSEWHERE,
+			expected ? ANSWERS : ANSWERS_ELSEWHERE)) {
+		ELA_COUNT(node, DROP_RATE, 1);
 		return false;
 	}
 	noise = a->noise; /* a bad message changes no state */
@@ -291,7 +341,7 @@ bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, co
 	}
 	ela_noise_wipe(&noise);
 	/* The answer may come from anywhere, for who heard it can send it too: packets go where message 1 went. */
-	way = ela_path_same(path, &a->path) ? *path : a->path;
+	way = expected ? *path : a->path;
 	ela_peer_round_trip(peer, ela_loop_now(node->loop) - a->sent_ns);
 	end_attempt(node, a, true); /* the session has the index now */
 	ela_initiator_cancel(peer);
@@ -299,7 +349,7 @@ bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, co
 	return true;
 }
 
-bool ela_initiator_cookie(struct ela_node *node, const struct ela_handshake *hs)
+bool ela_initiator_cookie(struct ela_node *node, const struct ela_path *from, const struct ela_handshake *hs)
 {
 	struct ela_peer *peer = NULL;
 	struct ela_attempt *a = find_attempt(node, hs->receiver_index, &peer);
@@ -307,10 +357,13 @@ bool ela_initiator_cookie(struct ela_node *node, const struct ela_handshake *hs)
 	struct ela_path path;
 	bool soon;
 
-	if (!a || ela_cookie_open(hs, peer->cookie_key, a->mac1, peer->cookie) != 0) {
+	/* Who hears message 1 can forge one: those from elsewhere are not it, and no more than a few are looked at. */
+	if (!a || a->cookies == COOKIES || !ela_path_same(from, &a->path) ||
+		ela_cookie_open(hs, peer->cookie_key, a->mac1, peer->cookie) != 0) {
 		ELA_COUNT(node, DROP_COOKIE, 1);
 		return false;
 	}
+	a->cookies++;
 	ELA_COUNT(node, COOKIES_IN, 1);
 	soon = peer->cookie_ns && now - peer->cookie_ns < SPACING_NS;
 	peer->cookie_ns = now;

@@ -235,10 +235,32 @@ static void queue_packet(
 	}
 }
 
+/* More datagrams than the other end's kernel may take in one piece: one by one. */
+static void send_singly(
+	struct ela_lane *lane, struct ela_tx *tx, const struct ela_packet *pkt, const struct ela_packet_class *cls)
+{
+	struct ela_segment seg;
+	struct ela_packet single = {0};
+
+	if (ela_segment_begin(&seg, pkt, cls, UINT16_MAX, false) != 0) {
+		ELA_COUNT(lane, DROP_PACKET, 1);
+		return;
+	}
+	while (ela_segment_next(&seg, &single.data, &single.len)) {
+		single.len_total = single.len;
+		ela_link_send(lane, tx, &single, cls); /* sealed or copied: the next header is stamped over its tail */
+	}
+}
+
 void ela_link_send(struct ela_lane *lane, struct ela_tx *tx, struct ela_packet *pkt, const struct ela_packet_class *cls)
 {
 	struct ela_link *link = tx->link;
 	uint8_t flags = 0;
+
+	if (ela_packet_is_long_udp(pkt, cls)) {
+		send_singly(lane, tx, pkt, cls);
+		return;
+	}
 
 	if (pkt->gso_type == ELA_GSO_NONE && (pkt->flags & ELA_PACKET_NEEDS_CSUM)) {
 		if (tx->elide && cls->elidable)

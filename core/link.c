@@ -68,6 +68,8 @@ void ela_link_close(struct ela_link *link)
 	link->watch = NULL;
 	node->loop->ops->timer_free(link->timer);
 	link->timer = NULL;
+	if (link->peer && link->peer->tx_shadow && link->peer->tx_shadow->link == link)
+		ela_peer_publish(link->peer, NULL, NULL);
 	if (link->peer && link->peer->link == link)
 		link->peer->link = NULL;
 	for (uint32_t i = 0; link->peer && i < ELA_ATTEMPTS; i++)
@@ -83,6 +85,26 @@ void ela_link_close(struct ela_link *link)
 	/* Never inside the transport's or the watch's own call, but before the next thousand strangers. */
 	ela_qsbr_retire(&node->qsbr, close_and_free, link);
 	node->loop->ops->timer_set(node->soon, ela_loop_now(node->loop));
+}
+
+void ela_links_close_of(struct ela_peer *peer)
+{
+	for (guint i = peer->node->links->len; i-- > 0;) {
+		struct ela_link *link = g_ptr_array_index(peer->node->links, i);
+
+		if (link->peer == peer)
+			ela_link_close(link); /* takes this one out, or none */
+	}
+}
+
+bool ela_link_claim(struct ela_node *node, uint64_t id, struct ela_peer *peer)
+{
+	struct ela_link *link = ela_link_find(node, id);
+
+	if (!link || (link->peer && link->peer != peer))
+		return false;
+	link->peer = peer;
+	return true;
 }
 
 void ela_links_reap(struct ela_node *node)
@@ -389,15 +411,14 @@ int ela_link_post(struct ela_link *link, const uint8_t *frame, uint32_t len)
 
 /* ---- to a lane ---- */
 
-void ela_link_attach(struct ela_link *link, struct ela_peer *peer)
+void ela_link_attach(struct ela_link *link)
 {
 	struct ela_node *node = link->node;
-	struct ela_lane *lane = node->lanes[peer->number % node->n_lanes];
+	struct ela_lane *lane = node->lanes[link->peer->number % node->n_lanes];
 
 	node->loop->ops->watch_free(link->watch);
 	link->watch = NULL;
 	node->loop->ops->timer_set(link->timer, 0);
-	link->peer = peer;
 	link->lane = lane;
 	link->queue = ela_flowqueue_new();
 	link->out = malloc(ELA_LINK_OUT);

@@ -25,7 +25,7 @@ struct ela_link {
 
 	/* [control] */
 	enum ela_link_state state;
-	struct ela_peer *peer; /* NULL until the handshake says who it is */
+	struct ela_peer *peer; /* whose it is, for good; NULL until the first handshake says who called */
 	struct ela_watch *watch;
 	struct ela_timer *timer;
 	uint64_t since_ns;
@@ -80,10 +80,17 @@ struct ela_link *ela_link_find(struct ela_node *node, uint64_t id);
 /* [control] Sends one frame as a record: at once while greeting, through the lane's inbox when attached. 0 or -errno.
  */
 int ela_link_post(struct ela_link *link, const uint8_t *frame, uint32_t len);
-/* [control] The handshake is done: the peer is known, a lane takes over. */
-void ela_link_attach(struct ela_link *link, struct ela_peer *peer);
-/* [control] Ends it: unpublished by the caller, closed after a grace period. */
+/*
+ * [control] May the connection carry a session with the peer? It is the peer's from the first question on: whoever
+ * sends another one's handshake over it is not heard. False also when it has gone.
+ */
+bool ela_link_claim(struct ela_node *node, uint64_t id, struct ela_peer *peer);
+/* [control] The handshake is done: a lane takes over. */
+void ela_link_attach(struct ela_link *link);
+/* [control] Ends it: nothing is sent over it any more, it is closed after a grace period. */
 void ela_link_close(struct ela_link *link);
+/* [control] Ends all that are the peer's. */
+void ela_links_close_of(struct ela_peer *peer);
 /* [control] Goes on with dead links that their lanes have let go of. */
 void ela_links_reap(struct ela_node *node);
 /* [control] Ends all; lanes have stopped. */

@@ -98,8 +98,6 @@ static void link_down(struct ela_peer *peer)
 
 	if (!link || link->state != ELA_LINK_ATTACHED || !atomic_load(&link->failed))
 		return;
-	if (peer->tx_shadow && peer->tx_shadow->link == link)
-		ela_peer_publish(peer, NULL, NULL);
 	ela_link_close(link);
 	ELA_COUNT(peer->node, LINKS_LOST, 1);
 	ela_logf_limited(
@@ -138,7 +136,7 @@ static void take_events(struct ela_peer *peer)
 	uint32_t events = atomic_exchange(&peer->events, 0);
 
 	if (events & ELA_PEER_OPENED)
-		ela_peer_confirm(peer, NULL);
+		ela_peer_confirm(peer, NULL, NULL);
 	if (events & ELA_PEER_LINK_DOWN)
 		link_down(peer);
 	if (events & ELA_PEER_LOCAL_GONE)

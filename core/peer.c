@@ -159,21 +159,23 @@ void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct
 
 /* ---- life of sessions ---- */
 
-static void say_up(struct ela_peer *peer, const struct ela_session *s, const struct ela_path *path)
+static void say_up(struct ela_peer *peer, const struct ela_session *s, const struct ela_path *path, bool worth_saying)
 {
 	struct ela_node *node = peer->node;
+	const char *transport = node->transports[path->transport].instance->loaded->descriptor->name;
 	char remote[64];
 
+	(void)ela_addr_text(&path->remote, remote); /* returns the buffer */
 	if (peer->up) {
-		ela_logf(
-			node->log, ELA_LOG_DEBUG, "session", "rekeyed peer=%s suite=%s", peer->name, s->with.suite->suite->name);
 		ELA_COUNT(node, REKEYS, 1);
+		ela_logf(node->log, worth_saying ? ELA_LOG_INFO : ELA_LOG_DEBUG, "session",
+			"%s peer=%s transport=%s remote=%s suite=%s", worth_saying ? "again" : "rekeyed", peer->name, transport,
+			remote, s->with.suite->suite->name);
 		return;
 	}
 	peer->up = true;
 	ela_logf(node->log, ELA_LOG_INFO, "session", "up peer=%s transport=%s remote=%s suite=%s by=%s", peer->name,
-		node->transports[path->transport].instance->loaded->descriptor->name, ela_addr_text(&path->remote, remote),
-		s->with.suite->suite->name, s->with.suite->cipher->plugin);
+		transport, remote, s->with.suite->suite->name, s->with.suite->cipher->plugin);
 	node->routing->loaded->routing.on_link(node->routing->self, peer->number, ELA_LINK_UP);
 }
 
@@ -192,7 +194,7 @@ static void say_down(struct ela_peer *peer, const char *why)
 /* The connection that carried the handshake ended before it was done: nothing was won. */
 static bool lost_link(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
 {
-	if (!path->link || ela_link_find(peer->node, path->link))
+	if (!path->link || ela_link_claim(peer->node, path->link, peer))
 		return false;
 	retire_session(peer->node, s);
 	peer->rekeying = false;
@@ -206,15 +208,18 @@ static void make_current(struct ela_peer *peer, struct ela_session *s, const str
 {
 	struct ela_node *node = peer->node;
 	uint64_t now = ela_loop_now(node->loop);
+	bool moved = !peer->tx_shadow || !ela_path_same(&peer->tx_shadow->path, path);
+	bool worth_saying = moved || peer->silent_ns != 0;
 	uint64_t jitter;
 
-	if (!peer->tx_shadow || !ela_path_same(&peer->tx_shadow->path, path))
+	if (moved)
 		ela_pmtu_reset(peer);
 	retire_session(node, peer->previous);
 	peer->previous = peer->current;
 	peer->previous_dead_ns = now + PREVIOUS_NS;
 	peer->current = s;
 	peer->misses = 0;
+	peer->silent_ns = peer->trying_ns = 0;
 	peer->ping_ns = 0;
 	peer->challenge_ns = 0;
 	peer->rekeying = false;
@@ -223,7 +228,7 @@ static void make_current(struct ela_peer *peer, struct ela_session *s, const str
 	peer->rekey_jitter_ns = jitter % JITTER_NS;
 	ela_peer_publish(peer, s, path);
 	ELA_COUNT(node, HANDSHAKES_DONE, 1);
-	say_up(peer, s, path);
+	say_up(peer, s, path, worth_saying);
 }
 
 static void close_dialled(struct ela_peer *peer)
@@ -250,7 +255,7 @@ static void settle_link(struct ela_peer *peer, const struct ela_path *path)
 		ela_link_close(old);
 	}
 	if (link && link->state != ELA_LINK_ATTACHED)
-		ela_link_attach(link, peer);
+		ela_link_attach(link);
 }
 
 static void withdraw(struct ela_peer *peer, struct ela_offer *offer)
@@ -279,15 +284,31 @@ void ela_peer_install(struct ela_peer *peer, struct ela_session *s, const struct
 	make_current(peer, s, path);
 }
 
-void ela_peer_offer(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
+/* Which of two gives way: one that may be a replay, then the older; a free one is older than all. */
+static bool gives_way(const struct ela_offer *a, const struct ela_offer *b)
 {
-	struct ela_offer *oldest = &peer->offers[0]; /* a free one is older than all */
+	return a->is_fresh != b->is_fresh ? b->is_fresh : a->born_ns < b->born_ns;
+}
+
+bool ela_peer_has_room(const struct ela_peer *peer)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
+		n += peer->offers[i].session != NULL;
+	return n + 1 < ELA_ATTEMPTS;
+}
+
+void ela_peer_offer(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, bool is_fresh)
+{
+	struct ela_offer *worst = &peer->offers[0];
 
 	for (uint32_t i = 1; i < ELA_ATTEMPTS; i++)
-		if (peer->offers[i].born_ns < oldest->born_ns)
-			oldest = &peer->offers[i];
-	withdraw(peer, oldest);
-	*oldest = (struct ela_offer){.session = s, .born_ns = ela_loop_now(peer->node->loop), .path = *path};
+		if (gives_way(&peer->offers[i], worst))
+			worst = &peer->offers[i];
+	withdraw(peer, worst);
+	*worst = (struct ela_offer){
+		.session = s, .born_ns = ela_loop_now(peer->node->loop), .path = *path, .is_fresh = is_fresh};
 	publish_index(peer->node, s);
 }
 
@@ -300,21 +321,52 @@ uint64_t ela_peer_offered_ns(const struct ela_peer *peer)
 	return newest_ns;
 }
 
-void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s)
+/*
+ * Where the first sealed frame of an offered session came from: message 1 may have been brought by somebody else, over
+ * a connection of his own.
+ */
+static struct ela_path confirmed_path(const struct ela_offer *offer, const struct ela_path *path)
+{
+	struct ela_peer *peer = offer->session->peer;
+
+	if (!path)
+		path = &offer->session->first;
+	if (ela_path_same(path, &offer->path) || (path->link && !ela_link_claim(peer->node, path->link, peer)) ||
+		(!path->link && !ela_addr_allowed(peer->node, &path->remote)))
+		return offer->path;
+	return *path;
+}
+
+/*
+ * What came back was the first sealed frame, which may have been lost and be the next packet much later: good enough
+ * until a ping has measured.
+ */
+static void guess_round_trip(struct ela_peer *peer, uint64_t sample_ns)
+{
+	peer->measure = true;
+	if (peer->rtt_ns && !peer->rtt_guessed)
+		return;
+	peer->rtt_guessed = true;
+	peer->rtt_ns = MIN(sample_ns, RTT_MAX_NS);
+}
+
+void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s, const struct ela_path *path)
 {
 	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++) {
 		struct ela_offer offer = peer->offers[i];
+		struct ela_path way;
 
 		if (!offer.session || (s ? offer.session != s : !atomic_load(&offer.session->opened)))
 			continue;
+		way = confirmed_path(&offer, path);
 		peer->offers[i] = (struct ela_offer){0};
 		withdraw_offers(peer); /* the other end has ended what they answer */
 		ela_initiator_cancel(peer);
-		ela_peer_round_trip(peer, ela_loop_now(peer->node->loop) - offer.born_ns);
-		if (lost_link(peer, offer.session, &offer.path))
+		if (lost_link(peer, offer.session, &way))
 			return;
-		settle_link(peer, &offer.path);
-		make_current(peer, offer.session, &offer.path);
+		settle_link(peer, &way);
+		make_current(peer, offer.session, &way);
+		guess_round_trip(peer, ela_loop_now(peer->node->loop) - offer.born_ns);
 		return;
 	}
 }
@@ -322,6 +374,9 @@ void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s)
 void ela_peer_round_trip(struct ela_peer *peer, uint64_t sample_ns)
 {
 	sample_ns = MIN(sample_ns, RTT_MAX_NS);
+	if (peer->rtt_guessed)
+		peer->rtt_ns = 0;
+	peer->rtt_guessed = false;
 	peer->rtt_ns = sample_ns > peer->rtt_ns ? sample_ns : (3 * peer->rtt_ns + sample_ns) / 4;
 }
 
@@ -333,10 +388,7 @@ void ela_peer_reset(struct ela_peer *peer)
 	retire_session(peer->node, peer->previous);
 	peer->current = peer->previous = NULL;
 	withdraw_offers(peer);
-	if (peer->link)
-		ela_link_close(peer->link);
-	peer->link = NULL;
-	close_dialled(peer);
+	ela_links_close_of(peer);
 	say_down(peer, "reset");
 }
 
@@ -414,6 +466,7 @@ static void free_peer(void *data)
 	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
 		ela_noise_wipe(&peer->attempts[i].noise);
 	g_ptr_array_free(peer->names, TRUE);
+	g_free(peer->ephemerals);
 	g_free(peer->addrs);
 	g_free(peer->name);
 	g_free(peer);

@@ -33,11 +33,16 @@ void ela_peer_install(struct ela_peer *peer, struct ela_session *s, const struct
  * The responder's: received from now on, used for sending when a frame opened. As many as the initiator may wait for:
  * where a round trip is longer than its retries, the first answer opens a session that is not the last. TAKES s.
  */
-void ela_peer_offer(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path);
+void ela_peer_offer(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, bool is_fresh);
+/* One more offer may be made to whoever; the last place is for a message 1 that was said just now (is_fresh). */
+bool ela_peer_has_room(const struct ela_peer *peer);
 /* When the newest offer that still waits was made; 0 = there is none. */
 uint64_t ela_peer_offered_ns(const struct ela_peer *peer);
-/* A frame of s opened: if it is an offered one it becomes current. NULL: of one of them, on a lane. */
-void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s);
+/*
+ * A frame of s came over path and opened: if s is an offered one it becomes current. Both NULL: of one of them, on a
+ * lane.
+ */
+void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s, const struct ela_path *path);
 /* A question was answered after sample_ns: peer->rtt_ns follows. */
 void ela_peer_round_trip(struct ela_peer *peer, uint64_t sample_ns);
 /* Publishes how to send: session and path; either may be what it was. NULL session: nothing can be sent. */
@@ -67,7 +72,7 @@ void ela_initiate(struct ela_peer *peer);
 void ela_initiate_on_link(struct ela_peer *peer, struct ela_link *link);
 /* HANDSHAKE messages of kind answer and cookie. False: it was not for us, or not good. */
 bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, const struct ela_handshake *hs);
-bool ela_initiator_cookie(struct ela_node *node, const struct ela_handshake *hs);
+bool ela_initiator_cookie(struct ela_node *node, const struct ela_path *from, const struct ela_handshake *hs);
 /* Forgets message 1s that wait for an answer. */
 void ela_initiator_cancel(struct ela_peer *peer);
 /* Due retries. */
@@ -104,8 +109,8 @@ void ela_pmtu_reset(struct ela_peer *peer);
 void ela_pmtu_tick(struct ela_peer *peer, uint64_t now_ns);
 /* The transport said -EMSGSIZE. */
 void ela_pmtu_too_big(struct ela_peer *peer);
-/* A probe of that size came back. */
-void ela_pmtu_confirmed(struct ela_peer *peer, uint32_t token);
+/* A probe of that size came back. False: there was none. */
+bool ela_pmtu_confirmed(struct ela_peer *peer, uint32_t token);
 /* Largest frame to use now. */
 uint32_t ela_pmtu_frame(const struct ela_peer *peer, const struct ela_session *s, const struct ela_transport *t,
 	const struct ela_path *path);

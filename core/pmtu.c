@@ -50,8 +50,8 @@ static void settle(struct ela_peer *peer, uint32_t frame)
 	peer->pmtu.confirmed = frame;
 	if (!changed)
 		return;
-	ela_logf(peer->node->log, ELA_LOG_INFO, "path", "mtu peer=%s frame=%u packet=%u", peer->name, frame,
-		frame - peer->tx_shadow->session->overhead);
+	ela_logf_limited(peer->node->log, ela_loop_now(peer->node->loop), ELA_LOG_INFO, "path",
+		"mtu peer=%s frame=%u packet=%u", peer->name, frame, frame - peer->tx_shadow->session->overhead);
 	ela_peer_publish(peer, peer->tx_shadow->session, &peer->tx_shadow->path);
 }
 
@@ -118,18 +118,20 @@ static void lost(struct ela_peer *peer, uint64_t now_ns, bool told)
 	search(peer, now_ns);
 }
 
-void ela_pmtu_confirmed(struct ela_peer *peer, uint32_t token)
+bool ela_pmtu_confirmed(struct ela_peer *peer, uint32_t token)
 {
 	struct ela_pmtu *p = &peer->pmtu;
 	uint64_t now = ela_loop_now(peer->node->loop);
 
-	if (p->probing == 0 || token != p->token || !peer->tx_shadow)
-		return;
+	if (token != p->token || !peer->tx_shadow)
+		return false;
+	if (p->probing == 0)
+		return true; /* one of several tries was answered before */
 	if (p->high > p->probing) {
 		p->low = p->probing;
 		settle(peer, p->low);
 		search(peer, now);
-		return;
+		return true;
 	}
 	if (p->probing > p->confirmed)
 		settle(peer, p->probing);
@@ -137,6 +139,7 @@ void ela_pmtu_confirmed(struct ela_peer *peer, uint32_t token)
 		p->raise_ns = now + RAISE_NS;
 	p->probing = p->low = p->high = p->misses = 0;
 	p->due_ns = now + CHECK_NS;
+	return true;
 }
 
 void ela_pmtu_too_big(struct ela_peer *peer)
@@ -158,7 +161,7 @@ void ela_pmtu_tick(struct ela_peer *peer, uint64_t now_ns)
 
 	if (!tx || tx->path.link || now_ns < p->due_ns)
 		return;
-	if (peer->misses) { /* a silent path says nothing about sizes, and did not for a while */
+	if (peer->misses || peer->silent_ns) { /* a silent path says nothing about sizes, and did not for a while */
 		p->misses = 0;
 		return;
 	}

@@ -4,12 +4,14 @@
  * address, replayed ephemeral, two DH, who it is; each step cheaper than the next, silence at every failure. Control
  * thread.
  */
+#include "keys.h"
 #include "peer.h"
 
 #include <errno.h>
 
-#define SECRET_NS (120 * ELA_SEC) /* a cookie secret is current so long, and good twice as long */
-#define EPHEMERALS 1024u
+#define SECRET_NS (120 * ELA_SEC)    /* a cookie secret is current so long, and good twice as long */
+#define EPHEMERALS 1024u             /* of all: a repetition costs no Diffie-Hellman */
+#define EPHEMERALS_OF_PEER 128u      /* of each: a repetition is not answered */
 #define EPHEMERAL_NS (240 * ELA_SEC) /* as long as a cookie inside a message 1 may be good */
 #define HALF_OPEN_MAX 30u
 #define LOAD_NS (10 * ELA_SEC)
@@ -28,6 +30,12 @@ struct address_bucket {
 struct ephemeral {
 	uint8_t key[ELA_NOISE_KEY];
 	uint64_t at_ns; /* 0 = free */
+};
+
+/* What one peer's messages 1 were made with: nobody else's can push them out. */
+struct ela_ephemerals {
+	struct ephemeral v[EPHEMERALS_OF_PEER];
+	uint32_t next;
 };
 
 struct ela_responder {
@@ -136,7 +144,7 @@ static uint32_t half_open(struct ela_node *node)
 
 static bool under_load(struct ela_responder *r, uint64_t now)
 {
-	bool loaded = half_open(r->node) > HALF_OPEN_MAX;
+	bool loaded = half_open(r->node) >= HALF_OPEN_MAX;
 
 	for (uint32_t i = 0; i < r->node->n_lanes && !loaded; i++)
 		loaded = ela_ring_fill(r->node->lanes[i]->up) > ELA_RING_SLOTS / 8;
@@ -167,21 +175,37 @@ static bool within_rate(struct ela_responder *r, const struct ela_addr *from, bo
 	return ela_bucket_take(&use->bucket, now, RATE, BURST);
 }
 
-static bool seen_before(const struct ela_responder *r, const uint8_t *ephemeral, uint64_t now)
+static bool has_ephemeral(const struct ephemeral *all, uint32_t n, const uint8_t *ephemeral, uint64_t now)
 {
-	for (uint32_t i = 0; i < EPHEMERALS; i++)
-		if (r->ephemerals[i].at_ns && now - r->ephemerals[i].at_ns < EPHEMERAL_NS &&
-			memcmp(r->ephemerals[i].key, ephemeral, ELA_NOISE_KEY) == 0)
+	for (uint32_t i = 0; i < n; i++)
+		if (all[i].at_ns && now - all[i].at_ns < EPHEMERAL_NS && memcmp(all[i].key, ephemeral, ELA_NOISE_KEY) == 0)
 			return true;
 	return false;
 }
 
-static void remember(struct ela_responder *r, const uint8_t *ephemeral, uint64_t now)
+static bool seen_before(const struct ela_responder *r, const uint8_t *ephemeral, uint64_t now)
 {
-	struct ephemeral *e = &r->ephemerals[r->next_ephemeral++ % EPHEMERALS];
+	return has_ephemeral(r->ephemerals, EPHEMERALS, ephemeral, now);
+}
 
+static bool seen_of(const struct ela_peer *peer, const uint8_t *ephemeral, uint64_t now)
+{
+	return peer->ephemerals && has_ephemeral(peer->ephemerals->v, EPHEMERALS_OF_PEER, ephemeral, now);
+}
+
+static void note(struct ephemeral *e, const uint8_t *ephemeral, uint64_t now)
+{
 	memcpy(e->key, ephemeral, ELA_NOISE_KEY);
 	e->at_ns = now;
+}
+
+/* It is answered now, and never again. */
+static void remember(struct ela_responder *r, struct ela_peer *peer, const uint8_t *ephemeral, uint64_t now)
+{
+	if (!peer->ephemerals)
+		peer->ephemerals = g_new0(struct ela_ephemerals, 1);
+	note(&r->ephemerals[r->next_ephemeral++ % EPHEMERALS], ephemeral, now);
+	note(&peer->ephemerals->v[peer->ephemerals->next++ % EPHEMERALS_OF_PEER], ephemeral, now);
 }
 
 /* ---- message 1 ---- */
@@ -249,7 +273,7 @@ static struct ela_session *make_answer(struct ela_peer *peer, struct ela_noise *
 }
 
 static void answer(struct ela_responder *r, const struct ela_path *path, const struct ela_handshake *hs,
-	struct ela_peer *peer, struct ela_noise *noise, const struct ela_hello *hello)
+	struct ela_peer *peer, struct ela_noise *noise, const struct ela_hello *hello, bool is_fresh)
 {
 	struct ela_node *node = r->node;
 	uint8_t out[ELA_HANDSHAKE_MAX];
@@ -269,19 +293,53 @@ static void answer(struct ela_responder *r, const struct ela_path *path, const s
 		ELA_COUNT(node, DROP_HANDSHAKE, 1); /* the library failed */
 		return;
 	}
-	ela_peer_offer(peer, s, path);             /* our own tries go on: this may be one of its messages of long ago */
+	remember(r, peer, hs->noise, ela_loop_now(node->loop));
+	ela_peer_offer(peer, s, path, is_fresh);   /* our own tries go on: this may be one of its messages of long ago */
 	(void)ela_node_send(node, path, out, len); /* lost or refused: the other side asks again */
 }
 
-/* Message 1 opened, so its sender holds the key it names: is it one of ours, and may it start now? */
-static bool admit(struct ela_node *node, const struct ela_peer *peer, const struct ela_handshake *hs, uint64_t now)
+static void say_unknown(struct ela_node *node, const struct ela_path *path, const uint8_t *key)
+{
+	char text[ELA_KEY_TEXT], remote[64];
+
+	ela_key_encode(key, text);
+	ela_logf_limited(node->log, ela_loop_now(node->loop), ELA_LOG_WARN, "session",
+		"unknown-key key=%s remote=%s remedy=\"a [peer] section with this public-key, if it is one of yours\"", text,
+		ela_addr_text(&path->remote, remote));
+}
+
+static void say_other_id(const struct ela_peer *peer, const struct ela_path *path)
+{
+	char remote[64];
+
+	ela_logf_limited(peer->node->log, ela_loop_now(peer->node->loop), ELA_LOG_WARN, "session",
+		"other-address peer=%s remote=%s remedy=\"the first address of its [peer] section here must be the address of "
+		"its [node] section there\"",
+		peer->name, ela_addr_text(&path->remote, remote));
+}
+
+/* Message 1 opened, so its sender holds the key it names: is it one of ours, and may it start now, from there? */
+static bool admit(struct ela_node *node, struct ela_peer *peer, const struct ela_path *path, const uint8_t *key,
+	const struct ela_handshake *hs, uint64_t now)
 {
 	if (!peer || peer->id != hs->sender_id) {
+		if (peer)
+			say_other_id(peer, path);
+		else
+			say_unknown(node, path, key);
 		ELA_COUNT(node, DROP_UNKNOWN_KEY, 1);
+		return false;
+	}
+	if (seen_of(peer, hs->noise, now)) {
+		ELA_COUNT(node, DROP_REPEATED, 1);
 		return false;
 	}
 	if (loses_race(peer, now)) {
 		ELA_COUNT(node, DROP_RACE, 1);
+		return false;
+	}
+	if (path->link && !ela_link_claim(node, path->link, peer)) { /* another one's handshake, relayed over its own */
+		ELA_COUNT(node, DROP_HANDSHAKE, 1);
 		return false;
 	}
 	return true;
@@ -322,7 +380,7 @@ static bool take_init(struct ela_responder *r, const struct ela_path *path, cons
 	struct ela_hello hello;
 	struct ela_peer *peer;
 	size_t payload_len;
-	bool ok;
+	bool ok, fresh;
 
 	if (!may_try(r, path, data, len, hs, now))
 		return false;
@@ -336,13 +394,12 @@ static bool take_init(struct ela_responder *r, const struct ela_path *path, cons
 		ELA_COUNT(node, DROP_HANDSHAKE, 1);
 	} else {
 		peer = ela_peer_by_key(node, noise.rs);
-		if (peer) /* strangers with keys of their own would make us forget */
-			remember(r, hs->noise, now);
-		ok = admit(node, peer, hs, now);
-		if (ok && ela_peer_offered_ns(peer) && !is_fresh(r, &path->remote, &hello))
+		fresh = is_fresh(r, &path->remote, &hello);
+		ok = admit(node, peer, path, noise.rs, hs, now);
+		if (ok && !fresh && !ela_peer_has_room(peer))
 			send_cookie(r, path, hs);
 		else if (ok)
-			answer(r, path, hs, peer, &noise, &hello);
+			answer(r, path, hs, peer, &noise, &hello, fresh);
 	}
 	ela_noise_wipe(&noise);
 	return ok;
@@ -358,7 +415,7 @@ bool ela_handshake_input(struct ela_node *node, const struct ela_path *path, con
 		return false;
 	}
 	if (hs.kind == ELA_HANDSHAKE_COOKIE)
-		return ela_initiator_cookie(node, &hs);
+		return ela_initiator_cookie(node, path, &hs);
 	if (!ela_handshake_mac1_ok(data, len, node->mac1_key)) {
 		ELA_COUNT(node, DROP_MAC1, 1);
 		return false;

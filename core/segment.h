@@ -18,6 +18,8 @@
  * gso_size would otherwise make this host's kernel work a thousandfold.
  */
 #define ELA_SEGMENT_MAX_COUNT 2048u
+/* Datagrams in one UDP superpacket that every kernel with the offload takes (UDP_MAX_SEGMENTS before 6.9). */
+#define ELA_SEGMENT_MAX_UDP 64u
 
 struct ela_segment {
 	uint8_t *payload; /* next segment's first payload byte */
@@ -58,6 +60,13 @@ struct ela_packet_class {
  * is) and dropped unless ret->plain.
  */
 int ela_packet_classify(const struct ela_packet *pkt, struct ela_packet_class *ret);
+
+/* A UDP superpacket of more datagrams than a receiving kernel must take. */
+static inline bool ela_packet_is_long_udp(const struct ela_packet *pkt, const struct ela_packet_class *cls)
+{
+	return (pkt->gso_type == ELA_GSO_UDP4 || pkt->gso_type == ELA_GSO_UDP6) &&
+		   pkt->len - cls->hdr_len > pkt->gso_size * ELA_SEGMENT_MAX_UDP;
+}
 
 /*
  * Begins cutting pkt (gso_type != NONE, classified). max_packet is the largest packet the path carries: TCP segments

@@ -75,6 +75,7 @@ struct ela_session {
 	struct ela_replay *windows; /* with.remote_lanes of them */
 	struct ela_path candidate;  /* newest frame's path when it was not the one in use; transport ~0 = none */
 	_Atomic uint64_t rx_ns;     /* last frame opened */
+	struct ela_path first;      /* of the first one; written before opened is 1, never after */
 	_Atomic uint32_t opened;    /* 1 after the first one */
 
 	/* Control thread only. */

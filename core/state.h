@@ -83,6 +83,7 @@ _Static_assert(ELA_MAX_PEERS *ELA_INDICES_PER_PEER < ELA_INDEX_SLOTS, "there wou
 /* A handshake message 1 of ours that may still be answered. [control] */
 struct ela_attempt {
 	bool used;
+	uint8_t cookies; /* that came for it */
 	uint32_t index;
 	uint64_t sent_ns;
 	struct ela_noise noise;
@@ -112,7 +113,10 @@ struct ela_offer {
 	struct ela_session *session; /* NULL = free */
 	uint64_t born_ns;
 	struct ela_path path; /* where message 2 went */
+	bool is_fresh;        /* message 1 held our newest cookie: it is no replay */
 };
+
+struct ela_ephemerals; /* responder.c's */
 
 struct ela_peer {
 	/* Immutable while published. */
@@ -139,8 +143,10 @@ struct ela_peer {
 	uint32_t attempt;              /* next slot of the ring */
 	uint64_t retry_ns, backoff_ns; /* next handshake message; 0 = none due */
 	uint32_t endpoint;             /* next endpoint and transport to try */
-	uint64_t cookie_ns;            /* when cookie came; 0 = none */
+	uint64_t trying_ns;            /* since when all tries are in vain, 0 = they are not; UINT64_MAX = it was said */
+	uint64_t cookie_ns;            /* when the newest cookie came; 0 = none */
 	uint8_t cookie[16];
+	struct ela_ephemerals *ephemerals; /* of its messages 1 that were answered; NULL = none yet */
 	uint64_t last_init_ns;
 	struct ela_addr *addrs; /* of all endpoints, names resolved */
 	uint32_t n_addrs;
@@ -152,8 +158,12 @@ struct ela_peer {
 	uint64_t ping_ns;       /* last ping sent, 0 = none outstanding */
 	uint32_t ping;          /* its number */
 	uint64_t pings_ns[4];   /* when it and those before were sent, by number % 4 */
-	uint64_t rtt_ns;        /* round trip, 0 = not known yet; rises at once and falls slowly */
+	bool measure;           /* ask once, to know the round trip */
+	bool rtt_guessed;       /* rtt_ns is no measurement */
+	uint64_t measured_ns;
+	uint64_t rtt_ns; /* round trip, 0 = not known yet; rises at once and falls slowly */
 	uint32_t misses;
+	uint64_t silent_ns; /* since when nothing was heard of it at all, 0 = it answers */
 	uint64_t control_rx_ns, control_tx_ns;
 	uint64_t asked_ns; /* last keepalive or probe sent: they want an answer, as packets do */
 	uint64_t rekey_jitter_ns;
@@ -294,6 +304,7 @@ struct ela_node {
 	GPtrArray *links;                     /* all stream connections */
 	uint64_t next_link;
 	struct ela_responder *responder;
+	struct ela_bucket answers[2];        /* to our messages 1: from elsewhere, from where they went to */
 	struct ela_resolver *resolver;       /* NULL in virtual time */
 	uint8_t index_used[ELA_INDEX_SLOTS]; /* sessions and message 1s that wait for an answer */
 	struct ela_stats stats;

@@ -266,7 +266,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct ela_peer *peer = lone_peer(l, 2);
 
 		peer->link = s.link;
-		ela_link_attach(s.link, peer);
+		s.link->peer = peer;
+		ela_link_attach(s.link);
 		ela_peer_publish(peer, s.near.two, &path);
 		(void)ela_node_turn(l->node); /* its lane takes it */
 	}

@@ -295,6 +295,8 @@ START_TEST(rare_keepalive)
 		sim_run(s, (100 + sim_random(s, 600)) * ELA_SEC);
 		sim_check(s, agree(s), "the session ended");
 	}
+	for (uint32_t i = 0; i < 2; i++) /* the first session was never lost */
+		sim_equal(s, sim_counter(s, i, "rekeys") + 1, sim_counter(s, i, "handshakes-done"));
 	sim_send(s, 0, 1, 100);
 	sim_run(s, ELA_SEC);
 	sim_all_there(s, 0, 1);

@@ -117,6 +117,23 @@ START_TEST(superpackets)
 }
 END_TEST
 
+/* More datagrams in one piece than the other end's kernel must take: they come one by one, all of them. */
+START_TEST(long_udp)
+{
+	const struct sim_spec spec = {.mode = "stream", .caps = "all", .buffer = MEGABYTE};
+	struct sim *s = start(sim_seed(_i), 2, &spec);
+
+	for (uint32_t k = 0; k < 20; k++) {
+		sim_send_udp(s, 1, 0, 60 + (uint32_t)sim_random(s, 60), 100 + (uint32_t)sim_random(s, 300));
+		sim_run(s, 20 * ELA_MSEC);
+	}
+	sim_run(s, ELA_SEC);
+	sim_all_there(s, 1, 0);
+	sim_equal(s, sim_drops(s, 0) + sim_drops(s, 1), 0);
+	sim_free(s);
+}
+END_TEST
+
 /* What the network loses only comes later. */
 START_TEST(losses_are_delays)
 {
@@ -328,6 +345,7 @@ static void fill(Suite *suite)
 {
 	sim_add(suite, perfect, 20);
 	sim_add(suite, superpackets, 12);
+	sim_add(suite, long_udp, 5);
 	sim_add(suite, losses_are_delays, 10);
 	sim_add(suite, killed, 10);
 	sim_add(suite, both_dial, 60);

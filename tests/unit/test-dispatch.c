@@ -590,7 +590,8 @@ static void super(
 	uint32_t gso_size, uint8_t gso_type, uint8_t zero, uint32_t payload, const char *drop, const char *what)
 {
 	static uint8_t plain[8192], frame[8192];
-	uint32_t len = 4 + (payload ? tcp(plain + 4, 1, payload) : 0);
+	bool is_udp = gso_type == ELA_GSO_UDP4 && gso_size < 100;
+	uint32_t len = 4 + (is_udp ? udp(plain + 4, 2, 0, payload) : payload ? tcp(plain + 4, 1, payload) : 0);
 
 	ela_put16(plain, (uint16_t)gso_size);
 	plain[2] = gso_type;
@@ -618,6 +619,8 @@ START_TEST(supers)
 	super(500, ELA_GSO_TCP6, 0, 1400, "drop-inner", "the other IP version");
 	super(500, ELA_GSO_UDP4, 0, 1400, "drop-inner", "another protocol");
 	super(500, ELA_GSO_TCP4, 0, 0, "drop-inner", "no packet");
+	super(10, ELA_GSO_UDP4, 0, 640, NULL, "as many datagrams as every kernel takes");
+	super(10, ELA_GSO_UDP4, 0, 641, "drop-inner", "one more");
 	bench->sequence--; /* used again */
 	super(500, ELA_GSO_TCP4, 0, 1400, "drop-replay", "a repeated one");
 	frame[2] = 3;

@@ -317,7 +317,9 @@ START_TEST(every_bit_of_message_2)
 		make_mac1(&m);
 		ck_assert_msg(carry(&m) == 0, "bit %u", bit);
 		ck_assert_msg(!peer(1)->current, "bit %u", bit);
+		lone_pass(bench.loop, 3 * ELA_MSEC); /* within the rate */
 	}
+	bench.n_sent = 0;
 	ck_assert_uint_eq(carry(&answer), 1); /* none of them harmed the handshake */
 	ck_assert_ptr_nonnull(peer(1)->current);
 }
@@ -412,12 +414,19 @@ END_TEST
 
 /* ---- cookies ---- */
 
-/* A session is offered to node 1 already: whoever else comes in its name shows that he receives there. */
-START_TEST(taken_slot)
+/* Sessions are offered to node 1 already: whoever else comes in its name shows that he receives there. */
+START_TEST(taken_slots)
 {
-	struct message first = start(1), answer = answer_to(&first), second, cookie, third, sealed;
-	struct ela_session *held = offered(2);
+	struct message first, answer, second, cookie, third, sealed;
+	struct ela_session *held;
 
+	for (uint32_t i = 0; i < ELA_ATTEMPTS - 1; i++) {
+		first = start(1);
+		answer = answer_to(&first);
+		ck_assert_uint_eq(answer.bytes[8], ELA_HANDSHAKE_ANSWER);
+		lone_pass(bench.loop, 10 * ELA_MSEC);
+	}
+	held = offered(2);
 	second = start(1);
 	cookie = answer_to(&second);
 	ck_assert_uint_eq(cookie.bytes[8], ELA_HANDSHAKE_COOKIE);
@@ -431,9 +440,8 @@ START_TEST(taken_slot)
 	ck_assert_ptr_eq(offered(2), held);
 	carry_from(&third, 1, 7451); /* from another port neither */
 	ck_assert_uint_eq(copy(bench.n_sent - 1).bytes[8], ELA_HANDSHAKE_COOKIE);
-	ck_assert_uint_eq(count(2, "drop-repeated"), 1); /* its key was opened the first time */
-	second = start(1);
-	answer = answer_to(&second);
+	ck_assert_ptr_eq(offered(2), held);
+	answer = answer_to(&third); /* who only heard it took nothing from it */
 	ck_assert_uint_eq(answer.bytes[8], ELA_HANDSHAKE_ANSWER);
 	sealed = answer_to(&answer);
 	ck_assert_uint_eq(carry(&sealed), 0);
@@ -653,7 +661,7 @@ int main(void)
 	tcase_add_test(tc, stranger);
 	tcase_add_test(tc, rate);
 	tcase_add_test(tc, rate_with_cookie);
-	tcase_add_test(tc, taken_slot);
+	tcase_add_test(tc, taken_slots);
 	tcase_add_test(tc, under_load);
 	tcase_add_test(tc, cookies_nobody_asked_for);
 	tcase_add_test(tc, race);

@@ -41,7 +41,8 @@ START_TEST(every_length)
 	for (uint32_t kind = 0; kind < 256; kind++) {
 		bool noise = kind == ELA_HANDSHAKE_INIT || kind == ELA_HANDSHAKE_ANSWER;
 
-		ela_handshake_head(message, (enum ela_handshake_kind)kind, 1, 2, 3, 4);
+		ela_handshake_head(message, (enum ela_handshake_kind)kind, 1, kind == ELA_HANDSHAKE_COOKIE ? 0 : 2, 3,
+			kind == ELA_HANDSHAKE_INIT ? 0 : 4);
 		for (uint32_t len = 0; len <= sizeof message; len += kind < 5 ? 1 : 37) {
 			bool want = noise ? len >= SMALLEST && len <= 1200 : kind == ELA_HANDSHAKE_COOKIE && len == 72;
 			struct ela_handshake hs;

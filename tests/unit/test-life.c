@@ -76,7 +76,7 @@ START_TEST(offer_to_nobody)
 	begin(true);
 	peer = lone_peer(bench.l, 2);
 	ela_initiator_cancel(peer);
-	ela_peer_offer(peer, offered(peer), &path);
+	ela_peer_offer(peer, offered(peer), &path, true);
 	before = lone_counter(bench.l, "handshakes-started");
 	lone_pass(bench.loop, 4 * ELA_SEC);
 	ck_assert_uint_eq(lone_counter(bench.l, "handshakes-started"), before);

@@ -142,7 +142,7 @@ START_TEST(rubbish_in_front)
 	far_end = lone_far_end(bench->l, 2, 0x01020304, 0x05060708, 1, 50);
 	lone_look(bench->l);
 	for (uint32_t i = 0; i < COUNT; i++)
-		ela_handshake_head(train + i * SIZE, ELA_HANDSHAKE_INIT, bench->l->node->id, i, 2, 0);
+		ela_handshake_head(train + i * SIZE, ELA_HANDSHAKE_INIT, bench->l->node->id, i + 1, 2, 0);
 	len = ela_session_seal_control(far_end, NULL, 0, train + SIZE * COUNT);
 	ck_assert_uint_eq(len, ELA_FRAME_MIN);
 	lone_receive(bench->l, &path, train, SIZE * COUNT + len, SIZE * COUNT + len, SIZE, 0);
