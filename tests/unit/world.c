@@ -48,9 +48,10 @@ void world_node_hash(uint8_t number, uint8_t ret[ELA_HASH_LEN])
 	ck_assert_int_eq(ela_object_key_hash(key, ret), 0);
 }
 
-static void ok(int err, GError *error)
+/* error by its address: which argument is worked out first is not said. */
+static void ok(int err, GError **error)
 {
-	ck_assert_msg(err == 0, "%d: %s", err, error ? error->message : "no reason");
+	ck_assert_msg(err == 0, "%d: %s", err, *error ? (*error)->message : "no reason");
 }
 
 struct ela_user *world_user(struct ela_userlist *list, const char *name, const struct ela_rsa *key)
@@ -75,7 +76,7 @@ struct world *world_new(void)
 	w->next = world_key("next");
 	w->genesis.prefix = (struct ela_prefix){.addr = {.family = ELA_ADDR_IP4, .ip = {10, 77}}, .bits = 24};
 	memcpy(w->genesis.recovery_hash, ela_rsa_public(w->recovery)->hash, ELA_HASH_LEN);
-	ok(ela_genesis_sign(&w->genesis, w->owner, &w->genesis_bytes, &error), error);
+	ok(ela_genesis_sign(&w->genesis, w->owner, &w->genesis_bytes, &error), &error);
 	w->list = ela_userlist_new();
 	w->list->version = 1;
 	w->list->issued_s = 1000;
@@ -103,7 +104,7 @@ GBytes *world_sign(const struct world *w, const struct ela_userlist *list, const
 	GBytes *bytes = NULL;
 	GError *error = NULL;
 
-	ok(ela_userlist_sign(list, &w->genesis, owner, &bytes, &error), error);
+	ok(ela_userlist_sign(list, &w->genesis, owner, &bytes, &error), &error);
 	return bytes;
 }
 
@@ -130,7 +131,7 @@ GBytes *world_grant_sign(const struct world *w, struct ela_grant *grant, const s
 	GBytes *bytes = NULL;
 	GError *error = NULL;
 
-	ok(ela_grant_sign(grant, w->genesis.network_id, by, &bytes, &error), error);
+	ok(ela_grant_sign(grant, w->genesis.network_id, by, &bytes, &error), &error);
 	return bytes;
 }
 
@@ -144,7 +145,7 @@ GBytes *world_claim(const struct world *w, uint8_t token, GBytes *grant, const s
 	world_public(node, node_key);
 	ok(ela_claim_sign(w->genesis.network_id, private_key, grant, user ? ela_rsa_public(user) : NULL,
 		   user ? NULL : node_key, &bytes, &error),
-		error);
+		&error);
 	return bytes;
 }
 
@@ -161,7 +162,7 @@ static GBytes *sign_credential(const struct world *w, const struct ela_rsa *user
 	ck_assert_int_eq(ela_x25519_public(private_key, c.x25519), 0);
 	memcpy(c.user, ela_rsa_public(user)->hash, ELA_HASH_LEN);
 	(void)g_snprintf(c.name, sizeof c.name, "node-%u", node);
-	ok(ela_credential_sign(&c, w->genesis.network_id, by, &bytes, &error), error);
+	ok(ela_credential_sign(&c, w->genesis.network_id, by, &bytes, &error), &error);
 	return bytes;
 }
 
@@ -189,7 +190,7 @@ GBytes *world_enrol(const struct world *w, GBytes *claim, uint8_t node, GBytes *
 	GError *error = NULL;
 
 	world_private(node, private_key);
-	ok(ela_enrolment_sign(w->genesis.network_id, private_key, claim, credential, time_s, &bytes, &error), error);
+	ok(ela_enrolment_sign(w->genesis.network_id, private_key, claim, credential, time_s, &bytes, &error), &error);
 	return bytes;
 }
 
@@ -215,7 +216,7 @@ GBytes *world_record(const struct world *w, const struct ela_lease *lease, uint8
 	GError *error = NULL;
 
 	world_private(node, private_key);
-	ok(ela_lease_sign(lease, w->genesis.network_id, private_key, &bytes, &error), error);
+	ok(ela_lease_sign(lease, w->genesis.network_id, private_key, &bytes, &error), &error);
 	return bytes;
 }
 
@@ -230,7 +231,7 @@ GBytes *world_mark(
 
 	world_node_hash(node, mark.node_hash);
 	world_private(home, private_key);
-	ok(ela_mark_sign(&mark, w->genesis.network_id, private_key, &bytes, &error), error);
+	ok(ela_mark_sign(&mark, w->genesis.network_id, private_key, &bytes, &error), &error);
 	g_byte_array_append(both, g_bytes_get_data(record, NULL), (guint)g_bytes_get_size(record));
 	g_byte_array_append(both, g_bytes_get_data(bytes, NULL), (guint)g_bytes_get_size(bytes));
 	return g_byte_array_free_to_bytes(both);
