@@ -4,6 +4,7 @@
 #include "object.h"
 #include "frame.h"
 
+#include <ela/routing.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,8 +30,8 @@ static const struct kind {
 	[ELA_OBJECT_CLAIM] = {"CLAIM", "claim", "(ayayay)", ELA_OBJECT_MAX, BY_ED25519},
 	[ELA_OBJECT_ENROLMENT] = {"ENROLMENT", "enrolment", "(ayayt)", ELA_OBJECT_MAX, BY_ED25519},
 	[ELA_OBJECT_CREDENTIAL] = {"CREDENTIAL", "credential", "(ayutsayayy)", ELA_OBJECT_MAX, BY_RSA | BY_ED25519},
-	[ELA_OBJECT_RECORD] = {"RECORD", "record", "(uuayyuttba(ayqq))", ELA_OBJECT_MAX, BY_ED25519},
-	[ELA_OBJECT_LEASE] = {"LEASE", "countersignature", "(uayt)", ELA_OBJECT_MAX, BY_ED25519},
+	[ELA_OBJECT_RECORD] = {"RECORD", "record", "(uuayyuttba(ayqq))", ELA_RECORD_MAX, BY_ED25519},
+	[ELA_OBJECT_LEASE] = {"LEASE", "countersignature", "(uayt)", ELA_RECORD_MAX, BY_ED25519},
 };
 
 GQuark ela_object_error_quark(void)
@@ -52,6 +53,16 @@ int ela_object_refuse(GError **error, int err, const char *format, ...)
 const char *ela_object_name(enum ela_object_kind kind)
 {
 	return kinds[kind].name;
+}
+
+const char *ela_object_label(enum ela_object_kind kind)
+{
+	return kinds[kind].label;
+}
+
+const char *ela_object_type(enum ela_object_kind kind)
+{
+	return kinds[kind].type;
 }
 
 uint32_t ela_object_max(enum ela_object_kind kind)

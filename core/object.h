@@ -62,6 +62,9 @@ struct ela_verifier {
 
 /* "user list", "record": for messages. */
 const char *ela_object_name(enum ela_object_kind kind);
+/* As docs/protocol.md has them: "LIST", and the GVariant type of the body. */
+const char *ela_object_label(enum ela_object_kind kind);
+const char *ela_object_type(enum ela_object_kind kind);
 /* The largest that this kind may be; for whoever fetches it. */
 uint32_t ela_object_max(enum ela_object_kind kind);
 /* SHA-256 of the whole object: its name. 0, -EIO. */

@@ -5,9 +5,9 @@
  * thread.
  */
 #include "frame.h"
-#include "hex.h"
 #include "naive.h"
 #include "world.h"
+#include <check.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -264,7 +264,9 @@ START_TEST(test_oversized)
 	uint32_t len = ela_object_max(sorts[_i].kind) + 1;
 	g_autofree uint8_t *zeros = g_malloc0(len);
 
-	ck_assert_uint_eq(len, sorts[_i].kind == ELA_OBJECT_LIST ? 512 * 1024 + 1 : 4097);
+	ck_assert_uint_eq(len, sorts[_i].kind == ELA_OBJECT_LIST     ? 512 * 1024 + 1
+						   : sorts[_i].kind == ELA_OBJECT_RECORD ? ELA_RECORD_MAX + 1
+																 : 4097);
 	(void)make(_i);
 	zeros[0] = (uint8_t)sorts[_i].kind;
 	refused(_i, w->genesis.network_id, zeros, len, sorts[_i].kind == ELA_OBJECT_RECORD ? "at most 1024" : "at most");
@@ -659,6 +661,32 @@ START_TEST(test_many_users)
 }
 END_TEST
 
+/* A boolean of 2 is read as true by those who do not look: signed well, and no normal form. */
+START_TEST(test_normal_form)
+{
+	g_autoptr(GBytes) credential = make(5), stays = NULL, leaves = NULL;
+	struct ela_lease lease = world_lease(w, credential, WORLD_ADDRESS);
+	g_autofree uint8_t *bytes = NULL;
+	uint8_t message[1024] = "ELA-RECORD-v1", private_key[32];
+	uint32_t len, at = 37;
+
+	stays = world_record(w, &lease, 1);
+	lease.is_leave = true;
+	leaves = world_record(w, &lease, 1);
+	bytes = g_memdup2(g_bytes_get_data(leaves, NULL), g_bytes_get_size(leaves));
+	while (bytes[at] == ((const uint8_t *)g_bytes_get_data(stays, NULL))[at])
+		at++;
+	ck_assert_uint_eq(bytes[at], 1);
+	bytes[at] = 2;
+	len = ela_get32(bytes + 33);
+	memcpy(message + 14, w->genesis.network_id, 32);
+	memcpy(message + 46, bytes + 37, len);
+	world_private(1, private_key);
+	ck_assert_int_eq(ela_ed25519_sign(private_key, message, 46 + len, bytes + 37 + len), 0);
+	refused(7, w->genesis.network_id, bytes, g_bytes_get_size(leaves), "malformed body");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("object");
@@ -685,6 +713,7 @@ int main(void)
 	tcase_add_test(tc, test_prefixes);
 	tcase_add_test(tc, test_handovers);
 	tcase_add_test(tc, test_many_users);
+	tcase_add_test(tc, test_normal_form);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
