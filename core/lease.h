@@ -12,8 +12,8 @@
 #define ELA_CORE_LEASE_H
 
 #include "body.h"
-#include <ela/host.h>
 #include <ela/routing.h>
+#include <ela/types.h>
 
 #define ELA_LEASE_PLACES 4u
 #define ELA_LEASE_ROLES 3u

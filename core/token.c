@@ -208,6 +208,7 @@ int ela_token_parse(const char *text, uint64_t now_s, struct ela_token *ret, GEr
 		*ret = token;
 	else
 		ela_token_clear(&token);
+	ela_wipe(&token, sizeof token); /* ret has the only copy */
 	return err;
 }
 
