@@ -203,6 +203,36 @@ START_TEST(test_time)
 }
 END_TEST
 
+/* The set beside an array that is searched from end to end. */
+START_TEST(test_revoked_set)
+{
+	struct naive_rng rng = naive_seed("revoked");
+	struct ela_revoked_set set = {0};
+	struct ela_revoked all[200];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < 2000; i++) {
+		struct ela_revoked entry = {.hash = {(uint8_t)naive_below(&rng, 14)}, .since_s = naive_below(&rng, 50)};
+		uint32_t at = 0;
+		bool changes;
+
+		entry.hash[31] = (uint8_t)naive_below(&rng, 14);
+		while (at < n && memcmp(all[at].hash, entry.hash, ELA_HASH_LEN) != 0)
+			at++;
+		ck_assert((ela_revoked_find(&set, entry.hash) != NULL) == (at < n));
+		changes = at == n || entry.since_s < all[at].since_s;
+		ck_assert(ela_revoked_add(&set, entry.hash, entry.since_s) == changes);
+		if (changes)
+			all[at] = entry;
+		n += at == n;
+		ck_assert_uint_eq(ela_revoked_find(&set, entry.hash)->since_s, all[at].since_s);
+	}
+	ck_assert_uint_eq(set.n, n);
+	ck_assert(ela_revoked_is_sorted(&set));
+	ela_revoked_clear(&set);
+}
+END_TEST
+
 /* ---- nodes ---- */
 
 static int check_of(GBytes *bytes, const char **words)
@@ -574,6 +604,7 @@ int main(void)
 	tcase_add_test(tc, test_order);
 	tcase_add_test(tc, test_versions);
 	tcase_add_test(tc, test_revoked_stays);
+	tcase_add_test(tc, test_revoked_set);
 	tcase_add_loop_test(tc, test_fork, 0, 2);
 	tcase_add_test(tc, test_recovery);
 	tcase_add_test(tc, test_time);
