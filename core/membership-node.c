@@ -98,7 +98,7 @@ static int check_keys(const struct ela_membership *m, const struct ela_credentia
 
 int ela_membership_check(const struct ela_membership *m, const struct ela_credential *credential, GError **error)
 {
-	const uint8_t *user_hash, *holder;
+	const uint8_t *user_hash = credential->user, *holder = NULL;
 	struct ela_verifier verifier;
 	struct ela_rights rights;
 	int err = check_keys(m, credential, error);
