@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crypto: hashes, HKDF, ChaCha20-Poly1305 and X25519 over OpenSSL 3 (see crypto.h). Keeps nothing between calls, so any
- * thread may use it; each call fetches its algorithm anew (about 1 us), which handshakes and messages can afford and
- * data frames cannot: those are sealed by cipher plugins.
+ * crypto: hashes, HKDF, ChaCha20-Poly1305, X25519 and Ed25519 over OpenSSL 3 (see crypto.h). Keeps nothing between
+ * calls, so any thread may use it; each call fetches its algorithm anew (about 1 us), which handshakes and messages can
+ * afford and data frames cannot: those are sealed by cipher plugins.
  *
  * Whatever fails leaves OpenSSL's per-thread error queue empty: nobody reads it, and a stale entry would mislead.
  */
@@ -226,14 +226,50 @@ bool ela_x25519_point_ok(const uint8_t public_key[32])
 	return true;
 }
 
-int ela_x25519_public(const uint8_t private_key[32], uint8_t out[32])
+static int public_half(int type, const uint8_t private_key[32], uint8_t out[32])
 {
-	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_key, POINT_LEN);
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(type, NULL, private_key, POINT_LEN);
 	size_t len = POINT_LEN;
 	bool ok = key && EVP_PKEY_get_raw_public_key(key, out, &len) == 1 && len == POINT_LEN;
 
 	EVP_PKEY_free(key);
 	return result(ok, -EIO);
+}
+
+int ela_x25519_public(const uint8_t private_key[32], uint8_t out[32])
+{
+	return public_half(EVP_PKEY_X25519, private_key, out);
+}
+
+int ela_ed25519_public(const uint8_t private_key[32], uint8_t out[32])
+{
+	return public_half(EVP_PKEY_ED25519, private_key, out);
+}
+
+int ela_ed25519_sign(const uint8_t private_key[32], const void *data, size_t len, uint8_t out[ELA_ED25519_LEN])
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, private_key, POINT_LEN);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	size_t out_len = ELA_ED25519_LEN;
+	bool ok = key && ctx && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 &&
+			  EVP_DigestSign(ctx, out, &out_len, data, len) == 1 && out_len == ELA_ED25519_LEN;
+
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	return result(ok, -EIO);
+}
+
+int ela_ed25519_verify(
+	const uint8_t public_key[32], const void *data, size_t len, const uint8_t signature[ELA_ED25519_LEN])
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, POINT_LEN);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ready = key && ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1;
+	bool ok = ready && EVP_DigestVerify(ctx, signature, ELA_ED25519_LEN, data, len) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	return result(ok, ready ? -EBADMSG : -EIO);
 }
 
 int ela_x25519(const uint8_t private_key[32], const uint8_t public_key[32], uint8_t out[32])

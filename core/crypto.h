@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define ELA_HASH_LEN 32u
+#define ELA_ED25519_LEN 64u /* of a signature; its keys have 32 bytes */
 
 struct ela_bytes {
 	const void *data;
@@ -41,6 +42,11 @@ int ela_chachapoly_open(const uint8_t key[32], const uint8_t nonce[12], const vo
 bool ela_x25519_point_ok(const uint8_t public_key[32]);
 int ela_x25519_public(const uint8_t private_key[32], uint8_t out[32]);
 int ela_x25519(const uint8_t private_key[32], const uint8_t public_key[32], uint8_t out[32]);
+/* Ed25519 (RFC 8032), for signed objects. verify: -EBADMSG for a signature that is not the key's. */
+int ela_ed25519_public(const uint8_t private_key[32], uint8_t out[32]);
+int ela_ed25519_sign(const uint8_t private_key[32], const void *data, size_t len, uint8_t out[ELA_ED25519_LEN]);
+int ela_ed25519_verify(
+	const uint8_t public_key[32], const void *data, size_t len, const uint8_t signature[ELA_ED25519_LEN]);
 /* Constant time. */
 bool ela_equal(const void *a, const void *b, size_t len);
 void ela_wipe(void *data, size_t len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keys: X25519 keys as files and base64 text. Control thread. */
+/* keys: X25519 and Ed25519 keys as files and base64 text. Control thread. */
 #ifndef ELA_CORE_KEYS_H
 #define ELA_CORE_KEYS_H
 
@@ -24,7 +24,16 @@ int ela_key_read(const char *file, uint8_t ret[ELA_KEY_LEN], GError **error);
  */
 int ela_keygen(const char *dir, const char *name, char ret_public_b64[ELA_KEY_TEXT], GError **error);
 
-/* Names of nodes, peers and key files: 1..63 of A-Z a-z 0-9 - _ . and no dot in front. */
+/* The same with an Ed25519 pair. */
+int ela_keygen_ed25519(const char *dir, const char *name, char ret_public_b64[ELA_KEY_TEXT], GError **error);
+
+/* Writes a secret to DIR/FILE: 0600, never over an existing file, never half. 0, or a negative errno with error. */
+int ela_key_write(const char *dir, const char *file, const void *text, size_t len, GError **error);
+
+/* Random bytes for a private key. 0, -errno. */
+int ela_key_random(uint8_t ret[ELA_KEY_LEN]);
+
+/* Names of nodes, users, peers and key files: 1..63 of A-Z a-z 0-9 - _ . and no dot in front. */
 bool ela_key_is_name(const char *name);
 
 #endif
