@@ -8,6 +8,7 @@
  * below, part says which.
  */
 #include "peer.h"
+#include "ping.h"
 
 #include <errno.h>
 
@@ -84,6 +85,14 @@ bool ela_control_probe(struct ela_peer *peer, uint32_t frame_len, uint32_t token
 	memcpy(message + HEAD, padding, len - HEAD);
 	peer->asked_ns = ela_loop_now(peer->node->loop); /* a dead path must not look like a narrow one */
 	return send_on(peer, tx->session, &tx->path, message, len) != -EMSGSIZE;
+}
+
+int ela_control_ping(struct ela_peer *peer, uint32_t id)
+{
+	if (!peer->tx_shadow)
+		return -ENOTCONN;
+	ELA_COUNT(peer->node, PINGS_OUT, 1);
+	return send_op(peer, peer->tx_shadow->session, &peer->tx_shadow->path, OP_PING, id, NULL, 0);
 }
 
 int ela_control_routing(struct ela_peer *peer, const void *bytes, uint32_t len)
@@ -168,7 +177,9 @@ static void take_op(
 		(void)send_op(peer, s, path, OP_PONG, id, NULL, 0); /* lost: it asks again */
 		break;
 	case OP_PONG:
-		if (peer->ping - id < G_N_ELEMENTS(peer->pings_ns) && peer->pings_ns[id % G_N_ELEMENTS(peer->pings_ns)])
+		if (id & ELA_PING_ASKED)
+			ela_ping_answered(peer, id);
+		else if (peer->ping - id < G_N_ELEMENTS(peer->pings_ns) && peer->pings_ns[id % G_N_ELEMENTS(peer->pings_ns)])
 			ela_peer_round_trip(peer, ela_loop_now(node->loop) - peer->pings_ns[id % G_N_ELEMENTS(peer->pings_ns)]);
 		break;
 	case OP_CHALLENGE:

@@ -166,11 +166,14 @@ static bool open_locked(struct ela_lane *lane, struct run *run, bool *ret_moved)
 		if (run->ops[i].verdict != 0)
 			continue;
 		newest |= sequence >= w->head;
-		if (!ela_replay_commit(w, sequence))
+		if (!ela_replay_commit(w, sequence)) {
 			run->ops[i].verdict = -EALREADY; /* twice within this run */
-		else
-			opened++;
+			continue;
+		}
+		opened++;
+		s->rx_bytes += run->ops[i].ret_len;
 	}
+	s->rx_frames += opened;
 	*ret_moved = opened && note_path(run, newest);
 	return opened != 0;
 }
