@@ -354,10 +354,11 @@ static int live(struct daemon *daemon)
 	for (size_t i = 0; i < G_N_ELEMENTS(daemon->sources); i++)
 		if (daemon->sources[i])
 			(void)g_source_remove(daemon->sources[i]); /* none removes itself: it is there */
-	ela_console_free(daemon->console);                 /* before the node: calls may wait for its pings */
+	ela_listener_free(
+		daemon->listener);             /* first: who waits for the end of leave's connection may start the next elad */
+	ela_console_free(daemon->console); /* before the node: calls may wait for its pings */
 	ela_verbs_free(daemon->verbs);
 	ela_node_free(daemon->node);
-	ela_listener_free(daemon->listener);
 	g_free(daemon->unreadable);
 	g_free(daemon->reload_refused);
 	g_main_loop_unref(daemon->main_loop);

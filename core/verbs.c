@@ -191,6 +191,7 @@ static GString *set_level(struct ela_verbs *verbs, const char *text)
 		return ela_refusal(
 			ELA_CODE_USAGE, "error, warn, info, debug or trace", "there is no level %s%s", quoted, nearest);
 	}
+	ela_logf(verbs->log, ELA_LOG_INFO, "elad", "log-level level=%s", text);
 	ela_log_set_level(verbs->log, level);
 	return done(text);
 }

@@ -99,6 +99,11 @@ ela_is 'status: first line' 0 '^a 10.88.0.1 on ela0, node [0-9a-f]{8}, udp 7450,
 ela_is 'status: a peer' 0 '^10.88.0.2 +b +direct udp 10.99.0.2:7450 +[0-9.]+ ms ' status
 ela_is 'status: one that is called' 0 '^10.88.0.3 +c +calling' status
 lab_equal 'status: no colour into a file' "$("$ELA_ELA" --dir "$T/a" status | grep -c $'\e')" 0
+terminal() {
+	NO_COLOR=$1 python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' "$ELA_ELA" --dir "$T/a" status | grep -c $'\e\\[32m'
+}
+lab_compare 'status: colour on a terminal' "$(terminal '')" -ge 1
+lab_equal 'status: none with NO_COLOR' "$(terminal 1)" 0
 ela_is 'peers' 0 '^10.88.0.2 +b +direct udp' peers
 json_is status 0 status
 lab_equal 'status: up and calling' "$(value '[p["state"] for p in r["peers"]]')" "['up', 'calling']"
@@ -216,18 +221,27 @@ lab_check 'a slow reader holds nobody up' "$ELA_ELA" --dir "$T/a" status
 wait $!
 lab_check 'elad has had enough of nothing' "$ELA_ELA" --dir "$T/a" status
 
+kill -STOP "${LAB_PID[a]}"
+ela_is 'an elad that hangs' 6 'does not answer' status
+kill -CONT "${LAB_PID[a]}"
+lab_check 'and goes on' "$ELA_ELA" --dir "$T/a" status
+
 # ---- the end, and after ----
 node_crash a
 ela_is 'after kill -9' 3 'no elad is running' status
 lab_check 'its socket is still there' test -S "$T/a/control.sock"
 node_start a
 lab_check 'the next elad takes its place' "$ELA_ELA" --dir "$T/a" status
+old=${LAB_PID[a]}
 lab_check 'leave' "$ELA_ELA" --dir "$T/a" leave
-lab_check 'and elad is gone' lab_until 1 node_gone a
+lab_check 'leave: it said so' logged a stopping
+node_start a
+lab_check 'the next one can start at once' "$ELA_ELA" --dir "$T/a" leave
+wait "$old"
+lab_equal 'the first one ended orderly' $? 0
 wait "${LAB_PID[a]}"
-lab_equal 'orderly' $? 0
+lab_equal 'the second one too' $? 0
 unset 'LAB_PID[a]'
-lab_check 'it said so' logged a stopping
 node_sane a
 ela_is 'nobody is there again' 3 'no elad is running' leave
 rm -f "$T/a/control.sock"
