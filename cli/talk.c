@@ -112,12 +112,13 @@ static GString *write_request(const char *verb, const char *key, const char *arg
 static GString *exchange(
 	const struct ela_place *place, int fd, const GString *request, GString *text, gint64 deadline_us)
 {
-	int err;
+	/* It fits into the buffer. Who is busy says so without reading: then the reply is there all the same. */
+	int unsent = send(fd, request->str, request->len, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	int err = receive(fd, text, false, deadline_us);
 
-	if (send(fd, request->str, request->len, MSG_NOSIGNAL) != (ssize_t)request->len) /* it fits into the buffer */
-		return refuse_exchange(place, -errno);
-	err = receive(fd, text, false, deadline_us);
-	return err ? refuse_exchange(place, err) : NULL;
+	if (err)
+		return refuse_exchange(place, unsent ? unsent : err);
+	return NULL;
 }
 
 void ela_talk(const struct ela_place *place, const char *verb, const char *key, const char *argument, bool until_end,
