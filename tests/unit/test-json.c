@@ -206,6 +206,7 @@ END_TEST
 START_TEST(writing)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
+	struct ela_json *json;
 
 	ela_json_open(text, NULL, '{');
 	ela_json_put(text, "bad", "a\xff\x01\"");
@@ -216,7 +217,9 @@ START_TEST(writing)
 	ela_json_close(text, '}');
 	ck_assert(g_str_has_prefix(text->str, "{\"bad\":\"a\xef\xbf\xbd\\u0001\\\"\",\"none\":null,\"count\":"
 										  "18446744073709551615,\"nan\":null,\"huge\":-17976"));
-	ck_assert_ptr_nonnull(ela_json_read(text->str, text->len, NULL));
+	json = ela_json_read(text->str, text->len, NULL);
+	ck_assert_ptr_nonnull(json);
+	ela_json_free(json);
 }
 END_TEST
 
