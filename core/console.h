@@ -34,8 +34,8 @@ typedef void (*ela_console_fn)(void *data, struct ela_call *call, const char *li
 struct ela_console *ela_console_new(struct ela_loop *loop, const struct ela_listener *listener, ela_console_fn fn,
 	void *data, const char *busy, const char *long_line);
 /*
- * Nobody new comes in (the listener may go), and replies that are ready are written as far as they go at once. Connections stay open until
- * ela_console_free(): who asked elad to leave sees by that when it has.
+ * Nobody new comes in (the listener may go), and replies that are ready are written as far as they go at once.
+ * Connections stay open until ela_console_free(): who asked elad to leave sees by that when it has.
  */
 void ela_console_stop(struct ela_console *console);
 /* Closes all connections; what waits is cancelled. Takes NULL. */
