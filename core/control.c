@@ -8,6 +8,7 @@
  * below, part says which.
  */
 #include "peer.h"
+#include "ping.h"
 
 #include <errno.h>
 
@@ -87,6 +88,14 @@ bool ela_control_probe(struct ela_peer *peer, uint32_t frame_len, uint32_t token
 	memcpy(message + HEAD, padding, len - HEAD);
 	peer->asked_ns = ela_loop_now(peer->node->loop); /* a dead path must not look like a narrow one */
 	return send_on(peer, tx->session, &tx->path, message, len) != -EMSGSIZE;
+}
+
+int ela_control_ping(struct ela_peer *peer, uint32_t id)
+{
+	if (!peer->tx_shadow)
+		return -ENOTCONN;
+	ELA_COUNT(peer->node, PINGS_OUT, 1);
+	return send_op(peer, peer->tx_shadow->session, &peer->tx_shadow->path, OP_PING, id, NULL, 0);
 }
 
 int ela_control_routing(struct ela_peer *peer, const void *bytes, uint32_t len)
@@ -184,6 +193,8 @@ static bool take_op(
 			(void)send_op(peer, s, path, OP_PONG, id, NULL, 0); /* lost: it asks again */
 		return len == 0;
 	case OP_PONG:
+		if (id & ELA_PING_ASKED)
+			return len == 0 && ela_ping_answered(peer, id);
 		return len == 0 && take_pong(peer, id);
 	case OP_CHALLENGE:
 		if (len == CHALLENGE_LEN)

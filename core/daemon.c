@@ -10,6 +10,8 @@
 #include "node.h"
 #include "notify.h"
 #include "process.h"
+#include "request.h"
+#include "verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +29,11 @@ struct daemon {
 	struct ela_loop *loop;
 	struct ela_node *node;
 	struct ela_notify *notify;
+	struct ela_listener *listener;
+	struct ela_verbs *verbs;
+	struct ela_console *console;
+	char *unreadable;     /* why a reload cannot read the file; NULL when it can */
+	char *reload_refused; /* what the last reload stumbled over; NULL after a good one */
 	struct ela_identity identity;
 	GMainLoop *main_loop;
 	guint sources[6]; /* of GLib; 0 = none */
@@ -71,7 +78,8 @@ static int exit_code_of(const GError *error)
 	if (g_error_matches(error, ELA_NODE_ERROR, ELA_NODE_CONFIG))
 		return ELA_EXIT_CONFIG;
 	if (g_error_matches(error, ELA_NODE_ERROR, ELA_NODE_PERMISSION) ||
-		g_error_matches(error, ELA_PROCESS_ERROR, ELA_PROCESS_PERMISSION))
+		g_error_matches(error, ELA_PROCESS_ERROR, ELA_PROCESS_PERMISSION) ||
+		g_error_matches(error, ELA_LISTENER_ERROR, ELA_LISTENER_PERMISSION))
 		return ELA_EXIT_PERMISSION;
 	return ELA_EXIT_FAILED;
 }
@@ -115,33 +123,39 @@ int ela_daemon_check(const struct ela_daemon_options *options, struct ela_loader
 /* ---- reload ---- */
 
 /* A reload reads the file as the user that elad is by now. */
-static void check_readable(const struct daemon *daemon)
+static void check_readable(struct daemon *daemon)
 {
 	const char *file = daemon->options->config_file;
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		ela_logf(daemon->log, ELA_LOG_WARN, "elad",
-			"reload-impossible file=%s user=%s: %s; remedy: chgrp %s FILE and its folder, chmod g+r FILE, chmod g+x "
-			"FOLDER",
-			file, daemon->identity.name, g_strerror(errno), daemon->identity.group);
-	else
+	if (fd >= 0) {
 		(void)close(fd); /* read by nobody */
+		return;
+	}
+	daemon->unreadable =
+		g_strdup_printf("%s: a reload cannot read it as %s: %s", file, daemon->identity.name, g_strerror(errno));
+	ela_logf(daemon->log, ELA_LOG_WARN, "elad",
+		"reload-impossible file=%s user=%s: %s; remedy: chgrp %s FILE and its folder, chmod g+r FILE, chmod g+x "
+		"FOLDER",
+		file, daemon->identity.name, g_strerror(errno), daemon->identity.group);
 }
 
-static void use_fresh(struct daemon *daemon, struct ela_config *fresh)
+/* 0, or the code of what is in errors; every way a reload can end. TAKES fresh. */
+static int use_fresh(struct daemon *daemon, struct ela_config *fresh, GPtrArray *errors)
 {
 	g_autoptr(GError) error = NULL;
 
 	if (!ela_node_reload(daemon->node, fresh, &error)) {
 		ela_logf(daemon->log, ELA_LOG_ERROR, "elad", "reload-refused: %s", error->message);
+		g_ptr_array_add(errors, g_strdup(error->message));
 		ela_config_free(fresh);
-		return;
+		return ELA_CODE_FAILED;
 	}
 	ela_config_free(daemon->config);
 	daemon->config = fresh;
 	ela_log_set_level(daemon->log, level_of(daemon->options, fresh));
 	ela_logf(daemon->log, ELA_LOG_INFO, "elad", "reloaded file=%s", daemon->options->config_file);
+	return ELA_CODE_OK;
 }
 
 static void tell_ready(struct daemon *daemon, bool in_log)
@@ -153,22 +167,75 @@ static void tell_ready(struct daemon *daemon, bool in_log)
 	ela_notify_ready(daemon->notify, text);
 }
 
-static gboolean on_reload(void *data)
+/* Of SIGHUP and of the command: errors is what was wrong. */
+static int reload(void *data, GPtrArray *errors)
 {
 	struct daemon *daemon = data;
-	g_autoptr(GPtrArray) errors = g_ptr_array_new_with_free_func(g_free);
 	struct ela_config *fresh;
+	int code = ELA_CODE_CONFIG;
 
 	ela_notify_reloading(daemon->notify);
 	fresh = ela_config_load(daemon->options->config_file, daemon->loader, ELA_CONFIG_NO_KEY, errors);
 	for (guint i = 0; i < errors->len; i++)
 		ela_logf(daemon->log, ELA_LOG_ERROR, "elad", "%s", (const char *)g_ptr_array_index(errors, i));
 	if (fresh)
-		use_fresh(daemon, fresh);
+		code = use_fresh(daemon, fresh, errors);
 	else
 		ela_logf(daemon->log, ELA_LOG_ERROR, "elad", "reload-failed errors=%u: nothing was changed", errors->len);
+	g_free(daemon->reload_refused);
+	daemon->reload_refused = errors->len ? g_strdup(g_ptr_array_index(errors, 0)) : NULL;
 	tell_ready(daemon, false);
+	return code;
+}
+
+static gboolean on_reload(void *data)
+{
+	g_autoptr(GPtrArray) errors = g_ptr_array_new_with_free_func(g_free);
+
+	(void)reload(data, errors); /* the log has it */
 	return G_SOURCE_CONTINUE;
+}
+
+/* ---- the control socket ---- */
+
+static void leave(void *data)
+{
+	struct daemon *daemon = data;
+
+	g_main_loop_quit(daemon->main_loop);
+}
+
+static void tell_health(void *data, ela_health_fn fn, void *fn_data)
+{
+	const struct daemon *daemon = data;
+	g_autofree char *text = NULL;
+
+	if (daemon->identity.missing)
+		fn(fn_data, "elad runs as root: there is no user " ELA_PROCESS_USER, "useradd --system " ELA_PROCESS_USER);
+	if (daemon->unreadable)
+		fn(fn_data, daemon->unreadable, "chgrp the file and its folder to elad's group, chmod g+r and g+x");
+	if (daemon->reload_refused) {
+		text = g_strdup_printf("the last reload was refused: %s", daemon->reload_refused);
+		fn(fn_data, text, "correct the file and reload, or restart elad");
+	}
+}
+
+/* Before the drop, and before anything that a second elad would disturb. */
+static bool listen_for_commands(struct daemon *daemon, GError **error)
+{
+	const char *dir = daemon->options->state_dir ? daemon->options->state_dir : daemon->config->dir;
+
+	daemon->listener = ela_listener_new(dir, error);
+	return daemon->listener != NULL;
+}
+
+static void take_commands(struct daemon *daemon)
+{
+	const struct ela_verbs_owner owner = {reload, leave, tell_health, daemon};
+
+	daemon->verbs = ela_verbs_new(daemon->node, daemon->log, &owner);
+	daemon->console =
+		ela_console_new(daemon->loop, daemon->listener, ela_verbs_run, daemon->verbs, ELA_VERBS_BUSY, ELA_VERBS_LONG);
 }
 
 /* ---- other signals ---- */
@@ -248,6 +315,8 @@ static int start(struct daemon *daemon)
 	if (!daemon->node)
 		return fail(error, daemon->log, said);
 	said = ela_log_errors(daemon->log);
+	if (!listen_for_commands(daemon, &error))
+		return fail(error, daemon->log, said);
 	if (!ela_node_start_devices(daemon->node, &error))
 		return fail(error, daemon->log, said);
 	if (!ela_process_drop(&daemon->identity, daemon->log, &error))
@@ -256,7 +325,10 @@ static int start(struct daemon *daemon)
 	check_readable(daemon);
 	add_sources(daemon);
 	said = ela_log_errors(daemon->log);
-	return ela_node_start(daemon->node, &error) ? ELA_EXIT_OK : fail(error, daemon->log, said);
+	if (!ela_node_start(daemon->node, &error))
+		return fail(error, daemon->log, said);
+	take_commands(daemon);
+	return ELA_EXIT_OK;
 }
 
 static int live(struct daemon *daemon)
@@ -275,12 +347,20 @@ static int live(struct daemon *daemon)
 		ela_logf(daemon->log, ELA_LOG_INFO, "elad", "stopping");
 	}
 	ela_notify_stopping(daemon->notify);
+	if (daemon->console)
+		ela_console_stop(daemon->console);
 	if (daemon->node)
 		ela_node_stop(daemon->node);
 	for (size_t i = 0; i < G_N_ELEMENTS(daemon->sources); i++)
 		if (daemon->sources[i])
 			(void)g_source_remove(daemon->sources[i]); /* none removes itself: it is there */
+	ela_listener_free(
+		daemon->listener);             /* first: who waits for the end of leave's connection may start the next elad */
+	ela_console_free(daemon->console); /* before the node: calls may wait for its pings */
+	ela_verbs_free(daemon->verbs);
 	ela_node_free(daemon->node);
+	g_free(daemon->unreadable);
+	g_free(daemon->reload_refused);
 	g_main_loop_unref(daemon->main_loop);
 	ela_loop_free(daemon->loop);
 	ela_log_free(daemon->log);

@@ -16,7 +16,8 @@
 
 struct ela_daemon_options {
 	const char *config_file;
-	uint32_t log_level; /* ELA_LOG_*, or ELA_LEVEL_BY_CONFIG */
+	const char *state_dir; /* NULL = the folder of config_file */
+	uint32_t log_level;    /* ELA_LOG_*, or ELA_LEVEL_BY_CONFIG */
 };
 
 /* Runs in the foreground until SIGTERM or SIGINT. Returns an exit code; what went wrong is on stderr. */

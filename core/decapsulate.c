@@ -171,11 +171,14 @@ static bool open_locked(struct ela_lane *lane, struct run *run, bool *ret_moved,
 		if (run->ops[i].verdict != 0)
 			continue;
 		newest |= sequence >= w->head;
-		if (!ela_replay_commit(w, sequence))
+		if (!ela_replay_commit(w, sequence)) {
 			run->ops[i].verdict = -EALREADY; /* twice within this run */
-		else
-			opened++;
+			continue;
+		}
+		opened++;
+		s->rx_bytes += run->ops[i].ret_len;
 	}
+	s->rx_frames += opened;
 	if (opened && !atomic_load_explicit(&s->opened, memory_order_relaxed)) {
 		s->first = *run->path;
 		atomic_store_explicit(&s->opened, 1, memory_order_release); /* control looks without the lock */

@@ -109,6 +109,7 @@ static void send_init(struct ela_peer *peer, const struct ela_path *path)
 	struct ela_attempt *a = &peer->attempts[peer->attempt++ % ELA_ATTEMPTS];
 	uint8_t message[ELA_HANDSHAKE_MAX];
 	uint32_t len;
+	int err = -EIO;
 
 	if (path->link && !end_attempts_on(peer, path->link))
 		return;
@@ -119,7 +120,10 @@ static void send_init(struct ela_peer *peer, const struct ela_path *path)
 	a->path = *path;
 	a->sent_ns = peer->last_init_ns = ela_loop_now(node->loop);
 	len = write_init(peer, a, message);
-	if (len == 0 || ela_node_send(node, path, message, len) != 0) {
+	if (len)
+		err = ela_node_send(node, path, message, len);
+	if (err) {
+		ela_way_failed(peer, path->transport, &path->remote, err);
 		end_attempt(node, a, false);
 		return;
 	}
@@ -144,8 +148,10 @@ static void dial(struct ela_peer *peer, struct ela_transport *t, const struct el
 		else if (memcmp(&peer->dialling[i]->remote, addr, sizeof *addr) == 0)
 			return;
 	}
-	if (slot)
-		*slot = ela_link_dial(peer->node, peer, t, addr);
+	if (!slot)
+		return;
+	ela_way_tried(peer, t->number, addr);
+	*slot = ela_link_dial(peer->node, peer, t, addr);
 }
 
 /* Tries way number k: transport k / addresses, address k % addresses. */
@@ -160,6 +166,7 @@ static void try_way(struct ela_peer *peer, uint32_t k)
 	if (t->info.caps & ELA_TRANSPORT_DATAGRAM) {
 		const struct ela_path path = {.remote = *addr, .transport = t->number};
 
+		ela_way_tried(peer, t->number, addr);
 		send_init(peer, &path);
 	} else {
 		dial(peer, t, addr);
@@ -343,6 +350,7 @@ bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, co
 	/* The answer may come from anywhere, for who heard it can send it too: packets go where message 1 went. */
 	way = expected ? *path : a->path;
 	ela_peer_round_trip(peer, ela_loop_now(node->loop) - a->sent_ns);
+	ela_way_answered(peer, a->path.transport, &a->path.remote);
 	end_attempt(node, a, true); /* the session has the index now */
 	ela_initiator_cancel(peer);
 	ela_peer_install(peer, s, &way);

@@ -262,12 +262,15 @@ struct ela_link *ela_link_dial(
 	struct ela_node *node, struct ela_peer *peer, struct ela_transport *t, const struct ela_addr *addr)
 {
 	struct ela_link *link = new_link(node, t, addr);
+	int err;
 
 	link->dialled = true;
 	link->peer = peer;
 	link->state = ELA_LINK_DIALLING;
 	node->loop->ops->timer_set(link->timer, link->since_ns + DIAL_NS);
-	if (t->ops->connect(t->self, addr, &link->conn) != 0) {
+	err = t->ops->connect(t->self, addr, &link->conn);
+	if (err != 0) {
+		ela_way_failed(peer, t->number, addr, err);
 		/* Nothing to close at the transport. */
 		node->loop->ops->timer_free(link->timer);
 		(void)g_ptr_array_remove_fast(node->links, link); /* it is there */
@@ -361,6 +364,8 @@ void ela_link_event(struct ela_node *node, struct ela_transport *t, uint32_t eve
 	if (event == ELA_CONN_CLOSED) {
 		ela_logf_limited(node->log, ela_loop_now(node->loop), ELA_LOG_DEBUG, "link", "refused remote=%s reason=\"%s\"",
 			ela_addr_text(&link->remote, text), g_strerror(-err));
+		if (link->dialled && link->peer && link->state != ELA_LINK_ATTACHED)
+			ela_way_failed(link->peer, t->number, &link->remote, err);
 		ela_link_close(link);
 	}
 }

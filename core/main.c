@@ -26,9 +26,7 @@ static const char usage[] =
 	"Runs a node of an ELA network in the foreground.\n"
 	"\n"
 	"  --config FILE      configuration (default: " DEFAULT_CONFIG ")\n"
-	"  --state-dir DIR    folder for what the node learns (default: that of FILE); a static network keeps nothing "
-	"there,\n"
-	"                     but DIR must exist\n"
+	"  --state-dir DIR    folder of the control socket and of what the node learns (default: that of FILE)\n"
 	"  --plugin-dir DIR   search plugins here first; may be given several times\n"
 	"  --check            check the configuration and exit: silent when it is good\n"
 	"  --list-plugins     print every plugin with its options and exit\n"
@@ -111,6 +109,7 @@ static int take_option(struct arguments *arguments, int option)
 	case 's':
 		if (!g_file_test(optarg, G_FILE_TEST_IS_DIR))
 			return usage_error("--state-dir %s: there is no such folder", optarg);
+		arguments->daemon.state_dir = optarg;
 		break;
 	case 'p':
 		g_ptr_array_add(arguments->plugin_dirs, optarg);

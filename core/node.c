@@ -10,6 +10,7 @@
 #include "lane.h"
 #include "link.h"
 #include "peer.h"
+#include "ping.h"
 #include "resolve.h"
 #include "selftest.h"
 
@@ -160,6 +161,8 @@ static void drop_all_keys(struct ela_node *node)
 	struct ela_peers *peers = ela_peers_list(node);
 	struct ela_loop *loop = node->loop;
 
+	node->jumped_ns = ela_loop_now(loop);
+	node->jumps++;
 	ela_logf(node->log, ELA_LOG_WARN, "session", "clocks-jumped action=\"all session keys dropped\"");
 	for (uint32_t i = 0; i < peers->n; i++) {
 		ela_peer_reset(peers->v[i]);
@@ -442,6 +445,8 @@ static struct ela_node *alloc_node(
 	node->n_lanes = choose_lanes(config);
 	ela_qsbr_init(&node->qsbr, node->n_lanes);
 	node->links = g_ptr_array_new();
+	node->pings = g_ptr_array_new();
+	node->started_ns = ela_loop_now(loop);
 	node->routes_by_prefix = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	node->wake = loop->ops->timer_new(loop, woken, node);
 	node->tick = loop->ops->timer_new(loop, tick, node);
@@ -624,6 +629,7 @@ static void stop_running(struct ela_node *node)
 	if (node->running)
 		node->routing->loaded->routing.stop(node->routing->self);
 	node->running = false;
+	ela_pings_end(node);
 	for (uint32_t i = 0; i < node->n_lanes; i++)
 		if (node->lanes[i])
 			ela_lane_stop(node->lanes[i]);
@@ -688,6 +694,7 @@ void ela_node_free(struct ela_node *node)
 	node->loop->ops->timer_free(node->soon);
 	g_hash_table_unref(node->routes_by_prefix);
 	g_ptr_array_unref(node->links);
+	g_ptr_array_unref(node->pings);
 	free(atomic_load(&node->routes));
 	free(atomic_load(&node->sources));
 	g_strfreev(node->device_routes);

@@ -113,6 +113,8 @@ static void retire_session(struct ela_node *node, struct ela_session *s)
 		return;
 	atomic_store(&node->index[s->with.local_index % ELA_INDEX_SLOTS], NULL);
 	ela_index_release(node, s->with.local_index);
+	if (s->peer)
+		ela_session_traffic(s, &s->peer->past); /* what lanes still do with it is lost to the sum: a burst at most */
 	ela_qsbr_retire(&node->qsbr, ela_session_free, s);
 }
 
@@ -174,6 +176,7 @@ static void say_up(struct ela_peer *peer, const struct ela_session *s, const str
 		return;
 	}
 	peer->up = true;
+	peer->changed_ns = ela_loop_now(node->loop);
 	ela_logf(node->log, ELA_LOG_INFO, "session", "up peer=%s transport=%s remote=%s suite=%s by=%s", peer->name,
 		transport, remote, s->with.suite->suite->name, s->with.suite->cipher->plugin);
 	node->routing->loaded->routing.on_link(node->routing->self, peer->number, ELA_LINK_UP);
@@ -186,6 +189,7 @@ static void say_down(struct ela_peer *peer, const char *why)
 	if (!peer->up)
 		return;
 	peer->up = false;
+	peer->changed_ns = ela_loop_now(node->loop);
 	ela_logf(node->log, ELA_LOG_INFO, "session", "down peer=%s reason=%s", peer->name, why);
 	if (node->running) /* else the plugin was stopped before */
 		node->routing->loaded->routing.on_link(node->routing->self, peer->number, ELA_LINK_DOWN);
@@ -223,7 +227,7 @@ static void make_current(struct ela_peer *peer, struct ela_session *s, const str
 	peer->ping_ns = 0;
 	peer->challenge_ns = 0;
 	peer->rekeying = false;
-	peer->control_rx_ns = now;
+	peer->control_rx_ns = peer->called_ns = now;
 	node->loop->ops->random(node->loop, &jitter, sizeof jitter);
 	peer->rekey_jitter_ns = jitter % JITTER_NS;
 	ela_peer_publish(peer, s, path);
@@ -371,8 +375,18 @@ void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s, const 
 	}
 }
 
+void ela_peer_traffic(const struct ela_peer *peer, struct ela_session_traffic *ret)
+{
+	*ret = peer->past;
+	if (peer->current)
+		ela_session_traffic(peer->current, ret);
+	if (peer->previous)
+		ela_session_traffic(peer->previous, ret);
+}
+
 void ela_peer_round_trip(struct ela_peer *peer, uint64_t sample_ns)
 {
+	peer->rtt_last_ns = sample_ns;
 	sample_ns = MIN(sample_ns, RTT_MAX_NS);
 	if (peer->rtt_guessed)
 		peer->rtt_ns = 0;
@@ -552,6 +566,7 @@ static struct ela_peer *new_peer(struct ela_node *node, const struct ela_config_
 
 	peer->node = node;
 	peer->number = ++node->next_peer_number;
+	peer->changed_ns = ela_loop_now(node->loop);
 	peer->name = g_strdup(c->name);
 	peer->names = g_ptr_array_new_with_free_func(free_name);
 	memcpy(peer->key, c->public_key, ELA_KEY_LEN);

@@ -64,6 +64,16 @@ bool ela_prefix_is_beyond(const struct ela_config *config, const struct ela_pref
 /* "10.99.0.2:7450" into buf. */
 const char *ela_addr_text(const struct ela_addr *addr, char buf[64]);
 
+/* What all of the peer's sessions carried. */
+void ela_peer_traffic(const struct ela_peer *peer, struct ela_session_traffic *ret);
+
+/* ---- way.c ---- */
+
+/* What came of trying to reach a peer there; the last two do nothing for a place that is no way. */
+void ela_way_tried(struct ela_peer *peer, uint32_t transport, const struct ela_addr *addr);
+void ela_way_answered(struct ela_peer *peer, uint32_t transport, const struct ela_addr *addr);
+void ela_way_failed(struct ela_peer *peer, uint32_t transport, const struct ela_addr *addr, int err);
+
 /* ---- initiator.c ---- */
 
 /* Starts a handshake now: over the path in use while it works, else over the next configured endpoint. */
@@ -97,6 +107,8 @@ void ela_control_keepalive(struct ela_peer *peer, struct ela_session *s, const s
 void ela_control_challenge(struct ela_peer *peer);
 /* Liveness, keepalive, rekey, path MTU. Returns true while something needs a fast tick. */
 bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns);
+/* Sends one ping of that number over the session in use; -ENOTCONN without one. */
+int ela_control_ping(struct ela_peer *peer, uint32_t id);
 /* Sends a routing plugin's message. */
 int ela_control_routing(struct ela_peer *peer, const void *bytes, uint32_t len);
 /* Largest control message. */

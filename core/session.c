@@ -148,3 +148,15 @@ uint64_t ela_session_last_tx(const struct ela_session *s)
 	}
 	return last;
 }
+
+void ela_session_traffic(struct ela_session *s, struct ela_session_traffic *traffic)
+{
+	(void)pthread_mutex_lock(&s->lock); /* a default mutex cannot fail */
+	traffic->rx_bytes += s->rx_bytes;
+	traffic->rx_frames += s->rx_frames;
+	for (uint32_t i = 0; i < s->with.remote_lanes; i++)
+		traffic->rx_sent += s->windows[i].head;
+	(void)pthread_mutex_unlock(&s->lock);
+	for (uint32_t i = 0; i < s->n_lanes; i++)
+		traffic->tx_bytes += __atomic_load_n(&s->lanes[i].bytes, __ATOMIC_RELAXED);
+}

@@ -14,6 +14,7 @@
 #include "noise.h"
 #include "replay.h"
 #include <ela/cipher.h>
+#include <ela/host.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -54,7 +55,7 @@ struct ela_agreement {
 struct ela_session_lane {
 	_Alignas(64) void *seal_key;
 	uint64_t sequence;      /* next one; plain: only the lane touches it */
-	uint64_t bytes;         /* sealed so far */
+	uint64_t bytes;         /* sealed so far; relaxed stores, read by control */
 	_Atomic uint64_t tx_ns; /* last frame sealed; read by control */
 };
 
@@ -72,11 +73,12 @@ struct ela_session {
 	/* Receive side: lock protects the key object, the windows and the candidate. */
 	_Alignas(64) pthread_mutex_t lock; /* not on the lines that sending lanes only read */
 	void *open_key;
-	struct ela_replay *windows; /* with.remote_lanes of them */
-	struct ela_path candidate;  /* newest frame's path when it was not the one in use; transport ~0 = none */
-	_Atomic uint64_t rx_ns;     /* last frame opened */
-	struct ela_path first;      /* of the first one; written before opened is 1, never after */
-	_Atomic uint32_t opened;    /* 1 after the first one */
+	struct ela_replay *windows;   /* with.remote_lanes of them */
+	struct ela_path candidate;    /* newest frame's path when it was not the one in use; transport ~0 = none */
+	uint64_t rx_frames, rx_bytes; /* opened, and what was in them */
+	_Atomic uint64_t rx_ns;       /* last frame opened */
+	struct ela_path first;        /* of the first one; written before opened is 1, never after */
+	_Atomic uint32_t opened;      /* 1 after the first one */
 
 	/* Control thread only. */
 	uint8_t control_send[ELA_NOISE_KEY], control_recv[ELA_NOISE_KEY];
@@ -109,7 +111,7 @@ static inline bool ela_session_reserve(
 		if (l->sequence >= s->hard_packets || l->bytes + len > s->hard_bytes)
 			return false;
 	}
-	l->bytes += len;
+	ela_count(&l->bytes, len);
 	*ret_counter = (uint64_t)lane << ELA_LANE_SHIFT | l->sequence++;
 	return true;
 }
@@ -125,5 +127,15 @@ int ela_session_open_control(
 
 /* Time of the last frame sealed on any lane, 0 = none. */
 uint64_t ela_session_last_tx(const struct ela_session *s);
+
+/* What a session carried of packets. */
+struct ela_session_traffic {
+	uint64_t rx_bytes, tx_bytes;
+	uint64_t rx_frames; /* opened */
+	uint64_t rx_sent;   /* that the other end must have sealed to get as far: its highest numbers */
+};
+
+/* [control] Adds to *traffic. */
+void ela_session_traffic(struct ela_session *s, struct ela_session_traffic *traffic);
 
 #endif

@@ -78,7 +78,8 @@ struct ela_tx {
 #define ELA_PEER_LINK_DOWN 0x40u  /* its stream connection ended */
 
 #define ELA_ATTEMPTS 4u
-_Static_assert(ELA_MAX_PEERS *ELA_INDICES_PER_PEER < ELA_INDEX_SLOTS, "there would be no free receiver index");
+#define ELA_WAYS 16u /* remembered of a peer */
+_Static_assert(ELA_INDEX_SLOTS / ELA_INDICES_PER_PEER > ELA_MAX_PEERS, "there would be no free receiver index");
 
 /* A handshake message 1 of ours that may still be answered. [control] */
 struct ela_attempt {
@@ -89,6 +90,16 @@ struct ela_attempt {
 	struct ela_noise noise;
 	uint8_t mac1[ELA_MAC_LEN];
 	struct ela_path path;
+};
+
+/* A way to a peer that was tried: a configured endpoint by a transport. [control] */
+struct ela_way {
+	struct ela_addr addr;
+	uint32_t transport;   /* its number */
+	uint32_t tries;       /* 0 = free */
+	uint64_t tried_ns;    /* the last time */
+	uint64_t answered_ns; /* the last time, 0 = never */
+	int err;              /* what the last try ended with at once, 0 = nothing */
 };
 
 /* Path MTU discovery of one path (RFC 8899). [control] */
@@ -161,14 +172,19 @@ struct ela_peer {
 	bool measure;           /* ask once, to know the round trip */
 	bool rtt_guessed;       /* rtt_ns is no measurement */
 	uint64_t measured_ns;
-	uint64_t rtt_ns; /* round trip, 0 = not known yet; rises at once and falls slowly */
+	uint64_t rtt_ns;      /* round trip, 0 = not known yet; rises at once and falls slowly */
+	uint64_t rtt_last_ns; /* of the last question that was answered, for people */
 	uint32_t misses;
 	uint64_t silent_ns; /* since when nothing was heard of it at all, 0 = it answers */
 	uint64_t control_rx_ns, control_tx_ns;
 	uint64_t asked_ns; /* last keepalive or probe sent: they want an answer, as packets do */
 	uint64_t rekey_jitter_ns;
 	bool rekeying;
-	bool up; /* said so in the log and to routing */
+	bool up;                         /* said so in the log and to routing */
+	uint64_t changed_ns;             /* when up last became what it is */
+	uint64_t called_ns;              /* when a session of ours or theirs last came up, 0 = never */
+	struct ela_session_traffic past; /* of sessions that are over */
+	struct ela_way ways[ELA_WAYS];
 	/* path validation */
 	uint8_t challenge[16];
 	struct ela_path challenged;
@@ -303,6 +319,11 @@ struct ela_node {
 	uint64_t tick_at_ns, active_ns;       /* traffic was last seen */
 	GPtrArray *links;                     /* all stream connections */
 	uint64_t next_link;
+	GPtrArray *pings;   /* struct ela_ping: those that wait for an answer */
+	uint32_t next_ping; /* without its top bit */
+	uint64_t jumped_ns; /* when the clocks last jumped, 0 = never */
+	uint32_t jumps;
+	uint64_t started_ns;
 	struct ela_responder *responder;
 	struct ela_bucket answers[2];        /* to our messages 1: from elsewhere, from where they went to */
 	struct ela_resolver *resolver;       /* NULL in virtual time */

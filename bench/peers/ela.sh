@@ -45,6 +45,7 @@ KA=$("$ELAD" keygen "$WORK" a) && KB=$("$ELAD" keygen "$WORK" b) || exit 1
 config a $OA b $OB $UB "$KB" >"$WORK/a.ini"
 config b $OB a $OA $UA "$KA" >"$WORK/b.ini"
 lab_up
-LOG=$WORK/b.log bg B "$ELAD" --config "$WORK/b.ini"
-LOG=$WORK/a.log bg A "$ELAD" --config "$WORK/a.ini"
+mkdir "$WORK/state-a" "$WORK/state-b"
+LOG=$WORK/b.log bg B "$ELAD" --config "$WORK/b.ini" --state-dir "$WORK/state-b"
+LOG=$WORK/a.log bg A "$ELAD" --config "$WORK/a.ini" --state-dir "$WORK/state-a"
 measure_or_fail "${2:-ela-$TRANSPORT-${CIPHER%%,*}}" "$WORK/a.log"

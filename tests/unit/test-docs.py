@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-FOLDERS = ("bench/", "core/", "docs/", "examples/", "include/", "packaging/", "plugins/", "scripts/", "tests/")
+FOLDERS = ("bench/", "cli/", "core/", "docs/", "examples/", "include/", "packaging/", "plugins/", "scripts/", "tests/")
 
 
 def thesis(root):

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main: the command line of ela, the command for people. */
+#include "report.h"
+#include "show.h"
+#include "talk.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PINGS 4u
+#define PINGS_MAX 1000000000u
+
+struct arguments {
+	const char *dir, *network, *elad;
+	GPtrArray *plugin_dirs;
+	uint32_t count;
+	bool has_count, json, version, help;
+	char **words; /* verb and its argument, NULL-terminated */
+};
+
+struct verb {
+	const char *name;
+	const char *argument; /* what it takes, for people; NULL = nothing */
+	int (*run)(const struct arguments *arguments, const struct ela_place *place);
+};
+
+static const char usage[] =
+	"Usage: ela [OPTION]... VERB\n"
+	"\n"
+	"Shows and steers the elad of an ELA network.\n"
+	"\n"
+	"  status             this node, its peers, what is wrong and what to do about it\n"
+	"  peers              its peers alone\n"
+	"  ping NODE          ask a node over its session; -c N times (4; 0 = until interrupted)\n"
+	"  why NODE           why the path to a node is what it is, or why there is none\n"
+	"  check              check ela.ini: silent when it is good\n"
+	"  plugins            every plugin with its options\n"
+	"  reload             read ela.ini again                               (root or group ela)\n"
+	"  log LEVEL          error, warn, info, debug or trace, until reload  (root or group ela)\n"
+	"  leave              end elad                                         (root or group ela)\n"
+	"\n"
+	"NODE is a name, an overlay address or a node ID.\n"
+	"\n"
+	"  --dir DIR          the network whose ela.ini is in DIR\n"
+	"  --network NAME     that of " ELA_PLACE_ETC "/NAME; without both: the only one in " ELA_PLACE_ETC "\n"
+	"  --json             for programs: docs/json.md\n"
+	"  -c, --count N      of ping\n"
+	"  --elad FILE        of check and plugins: the elad to run (" ELA_ELAD_FILE ")\n"
+	"  --plugin-dir DIR   of check and plugins: as of elad\n"
+	"  --version          print the version and exit\n"
+	"  --help             print this and exit\n"
+	"\n"
+	"Exit codes: 0 ok, 1 failed, 2 usage, 3 elad is not running, 4 not permitted, 5 not found, 6 time-out, 78 bad\n"
+	"configuration.\n";
+
+/* ---- verbs ---- */
+
+int ela_run_refuse(const struct ela_answer *answer, bool json)
+{
+	if (json)
+		(void)puts(answer->text->str); /* stdout is checked at the end */
+	else
+		ela_show_refusal(answer->json);
+	return answer->code;
+}
+
+static bool wants_colour(void)
+{
+	const char *no_colour = getenv("NO_COLOR");
+
+	return isatty(STDOUT_FILENO) && (!no_colour || !*no_colour);
+}
+
+/* One question; show prints a good reply for people, NULL = it has nothing to say. */
+static int ask(const struct arguments *arguments, const struct ela_place *place, const char *key, bool until_end,
+	void (*show)(const struct ela_json *reply, bool colour))
+{
+	struct ela_answer answer = {0};
+	int code;
+
+	ela_talk(place, arguments->words[0], key, arguments->words[1], until_end, &answer);
+	code = answer.code;
+	if (code != ELA_CODE_OK)
+		(void)ela_run_refuse(&answer, arguments->json); /* the code is known */
+	else if (arguments->json)
+		(void)puts(answer.text->str); /* stdout is checked at the end */
+	else if (show)
+		show(answer.json, wants_colour());
+	ela_answer_clear(&answer);
+	return code;
+}
+
+static void show_why(const struct ela_json *reply, bool colour)
+{
+	(void)colour;
+	ela_show_why(reply);
+}
+
+static int run_status(const struct arguments *arguments, const struct ela_place *place)
+{
+	return ask(arguments, place, NULL, false, ela_show_status);
+}
+
+static int run_peers(const struct arguments *arguments, const struct ela_place *place)
+{
+	return ask(arguments, place, NULL, false, ela_show_peers);
+}
+
+static int run_why(const struct arguments *arguments, const struct ela_place *place)
+{
+	return ask(arguments, place, "node", false, show_why);
+}
+
+static int run_reload(const struct arguments *arguments, const struct ela_place *place)
+{
+	return ask(arguments, place, NULL, false, NULL);
+}
+
+static int run_log(const struct arguments *arguments, const struct ela_place *place)
+{
+	return ask(arguments, place, "level", false, NULL);
+}
+
+static int run_leave(const struct arguments *arguments, const struct ela_place *place)
+{
+	return ask(arguments, place, NULL, true, NULL);
+}
+
+static int run_ping(const struct arguments *arguments, const struct ela_place *place)
+{
+	return ela_run_ping(place, arguments->words[1], arguments->has_count ? arguments->count : PINGS, arguments->json);
+}
+
+static int run_check(const struct arguments *arguments, const struct ela_place *place)
+{
+	return ela_run_check(place, arguments->elad, (char **)arguments->plugin_dirs->pdata, arguments->json);
+}
+
+static int run_plugins(const struct arguments *arguments, const struct ela_place *place)
+{
+	(void)place;
+	return ela_run_plugins(arguments->elad, (char **)arguments->plugin_dirs->pdata, arguments->json);
+}
+
+static const struct verb verbs[] = {
+	{"status", NULL, run_status},
+	{"peers", NULL, run_peers},
+	{"ping", "NODE", run_ping},
+	{"why", "NODE", run_why},
+	{"check", NULL, run_check},
+	{"plugins", NULL, run_plugins},
+	{"reload", NULL, run_reload},
+	{"log", "LEVEL", run_log},
+	{"leave", NULL, run_leave},
+};
+
+/* ---- the command line ---- */
+
+static int refuse(const struct arguments *arguments, GString *refusal)
+{
+	struct ela_answer answer = {0};
+	int code;
+
+	ela_answer_refuse(refusal, &answer);
+	code = ela_run_refuse(&answer, arguments->json);
+	ela_answer_clear(&answer);
+	return code;
+}
+
+static int take_count(struct arguments *arguments)
+{
+	guint64 count;
+
+	if (!g_ascii_string_to_unsigned(optarg, 10, 0, PINGS_MAX, &count, NULL))
+		return refuse(arguments, ela_refusal(ELA_CODE_USAGE, NULL, "-c %s: expected a whole number", optarg));
+	arguments->count = (uint32_t)count;
+	arguments->has_count = true;
+	return ELA_CODE_OK;
+}
+
+static int take_option(struct arguments *arguments, int option)
+{
+	switch (option) {
+	case 'd':
+		arguments->dir = optarg;
+		break;
+	case 'n':
+		arguments->network = optarg;
+		break;
+	case 'c':
+		return take_count(arguments);
+	case 'e':
+		arguments->elad = optarg;
+		break;
+	case 'p':
+		g_ptr_array_add(arguments->plugin_dirs, optarg);
+		break;
+	case 'j':
+		arguments->json = true;
+		break;
+	case 'V':
+		arguments->version = true;
+		break;
+	default:
+		arguments->help = true;
+		break;
+	}
+	return ELA_CODE_OK;
+}
+
+static int parse(struct arguments *arguments, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"dir", required_argument, NULL, 'd'},
+		{"network", required_argument, NULL, 'n'},
+		{"json", no_argument, NULL, 'j'},
+		{"count", required_argument, NULL, 'c'},
+		{"elad", required_argument, NULL, 'e'},
+		{"plugin-dir", required_argument, NULL, 'p'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option, code = ELA_CODE_OK;
+
+	opterr = 0;
+	while (code == ELA_CODE_OK && (option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
+		if (option == ':' || option == '?')
+			return refuse(arguments, ela_refusal(ELA_CODE_USAGE, "ela --help",
+										 option == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]));
+		code = take_option(arguments, option);
+	}
+	arguments->words = argv + optind; /* which ends with NULL */
+	g_ptr_array_add(arguments->plugin_dirs, NULL);
+	return code;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static GString *refuse_verb(const char *name)
+{
+	const char *names[G_N_ELEMENTS(verbs) + 1] = {0};
+	g_autofree char *quoted = ela_report_quote(name), *nearest = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++)
+		names[i] = verbs[i].name;
+	nearest = ela_report_suggest(name, names);
+	return ela_refusal(ELA_CODE_USAGE, "ela --help", "there is no verb %s%s", quoted, nearest);
+}
+
+/* NULL when verb and words fit together. */
+static GString *refuse_words(const struct arguments *arguments, const struct verb *verb)
+{
+	char **words = arguments->words;
+
+	if (!words[0])
+		return ela_refusal(ELA_CODE_USAGE, "ela --help", "which verb?");
+	if (!verb)
+		return refuse_verb(words[0]);
+	if (verb->argument && (!words[1] || !*words[1]))
+		return ela_refusal(ELA_CODE_USAGE, "ela --help", "%s needs %s", verb->name, verb->argument);
+	if (words[1] && (!verb->argument || words[2]))
+		return ela_refusal(ELA_CODE_USAGE, "ela --help", "unexpected \"%s\"", words[verb->argument ? 2 : 1]);
+	if (arguments->has_count && verb->run != run_ping)
+		return ela_refusal(ELA_CODE_USAGE, "ela --help", "%s takes no -c", verb->name);
+	return NULL;
+}
+
+static int run(const struct arguments *arguments)
+{
+	struct ela_place place = {0};
+	const struct verb *verb;
+	GString *refusal;
+	int code;
+
+	if (arguments->help || arguments->version) {
+		(void)fputs(arguments->help ? usage : "ela " ELA_VERSION "\n", stdout); /* checked at the end */
+		return ELA_CODE_OK;
+	}
+	verb = arguments->words[0] ? find_verb(arguments->words[0]) : NULL;
+	refusal = refuse_words(arguments, verb);
+	if (!refusal && verb->run != run_plugins) /* which needs no network */
+		(void)ela_place_find(ELA_PLACE_ETC, arguments->dir, arguments->network, &place, &refusal); /* refusal tells */
+	if (refusal)
+		return refuse(arguments, refusal);
+	code = verb->run(arguments, &place);
+	ela_place_clear(&place);
+	return code;
+}
+
+/* Everything printed must have arrived: a full disk or a closed pipe is a failure. */
+static int finish(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	(void)fprintf(stderr, "ela: cannot write to stdout: %s\n", g_strerror(errno)); /* nowhere else to say it */
+	return code ? code : ELA_CODE_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {.elad = ELA_ELAD_FILE};
+	int code;
+
+	arguments.plugin_dirs = g_ptr_array_new();
+	code = parse(&arguments, argc, argv);
+	if (code == ELA_CODE_OK)
+		code = run(&arguments);
+	g_ptr_array_unref(arguments.plugin_dirs);
+	return finish(code);
+}

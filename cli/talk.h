@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* talk: one question to an elad over its control socket, and its reply. */
+#ifndef ELA_CLI_TALK_H
+#define ELA_CLI_TALK_H
+
+#include "json.h"
+#include "place.h"
+
+/* What elad, or talk itself, says: text is JSON, json the same as a tree. */
+struct ela_answer {
+	GString *text;
+	struct ela_json *json;
+	int code; /* ELA_CODE_OK, or that of the refusal */
+};
+
+/*
+ * Asks elad there: {"verb":VERB} or {"verb":VERB,KEY:ARGUMENT}. Always gives an answer: a refusal when elad is not
+ * there, does not let us in or is silent for 12 s. until_end: waits, after a good reply, until elad has gone.
+ */
+void ela_talk(const struct ela_place *place, const char *verb, const char *key, const char *argument, bool until_end,
+	struct ela_answer *ret);
+/* An answer of our own. TAKES refusal. */
+void ela_answer_refuse(GString *refusal, struct ela_answer *ret);
+void ela_answer_clear(struct ela_answer *answer);
+
+#endif
