@@ -148,36 +148,42 @@ const struct ela_field_spec ela_field_specs[ELA_N_FIELDS] = {
 
 static const struct {
 	const char *name;
+	bool pure; /* its requests change nothing */
 	const struct ela_option_field *option[ELA_N_MESSAGE_TYPES];
 } purposes[ELA_N_PURPOSES] = {
-	[ELA_PURPOSE_NODE_AUTHENTICATION] = {"NodeAuthentication",
+	[ELA_PURPOSE_NODE_AUTHENTICATION] = {"NodeAuthentication", false,
 		{REQUEST(NEEDS(USER), NEEDS(NODE), NEEDS(CREDENTIAL), MAY(ENROLMENT), HEAD(MAY), MAY(WISHED)),
 			REPLY(NEEDS(CREDENTIAL), NEEDS(GENESIS), HEAD(NEEDS), NEEDS(OBSERVED), MAY(ADDRESS), SOME(CORE, 8))}},
-	[ELA_PURPOSE_NODE_USING_PORT] = {"NodeUsingPort",
+	[ELA_PURPOSE_NODE_USING_PORT] = {"NodeUsingPort", false,
 		{REQUEST(NEEDS(TCP_PORT), NEEDS(UDP_PORT)), REPLY(NEEDS(OBSERVED))}},
-	[ELA_PURPOSE_NODE_CLASSIFICATION] = {"NodeClassification",
+	[ELA_PURPOSE_NODE_CLASSIFICATION] = {"NodeClassification", false,
 		{REQUEST(MAY(TCP_NONCE), MAY(UDP_NONCE)), REPLY(NEEDS(ROLE), NEEDS(FAILED), NEEDS(OBSERVED))}},
-	[ELA_PURPOSE_NODE_JOIN] = {"NodeJoin",
+	[ELA_PURPOSE_NODE_JOIN] = {"NodeJoin", false,
 		{REQUEST(NEEDS(RECORD)), REPLY(MAY(RECORD), MAY(PARENT), MAY(SPARE), SOME(CORE, RECORDS))}},
-	[ELA_PURPOSE_NODE_LEAVE] = {"NodeLeave", {REQUEST(NEEDS(ADDRESS), NEEDS(RECORD)), REPLY_ALONE}},
-	[ELA_PURPOSE_CHANGE_PARENT] = {"ChangeParent", {REQUEST(NEEDS(ADDRESS), NEEDS(RECORD)), REPLY_ALONE}},
-	[ELA_PURPOSE_LIST_HEAD] = {"ListHead", {REQUEST(HEAD(NEEDS)), REPLY(HEAD(NEEDS))}},
-	[ELA_PURPOSE_OBJECT_PULL] = {"ObjectPull",
+	[ELA_PURPOSE_NODE_LEAVE] = {"NodeLeave", false, {REQUEST(NEEDS(ADDRESS), NEEDS(RECORD)), REPLY_ALONE}},
+	[ELA_PURPOSE_CHANGE_PARENT] = {"ChangeParent", false, {REQUEST(NEEDS(ADDRESS), NEEDS(RECORD)), REPLY_ALONE}},
+	[ELA_PURPOSE_LIST_HEAD] = {"ListHead", true, {REQUEST(HEAD(NEEDS)), REPLY(HEAD(NEEDS))}},
+	[ELA_PURPOSE_OBJECT_PULL] = {"ObjectPull", true,
 		{REQUEST(NEEDS(KIND), NEEDS(HASH), NEEDS(OFFSET)), REPLY(NEEDS(TOTAL), NEEDS(OFFSET), NEEDS(PIECE))}},
-	[ELA_PURPOSE_RECORD_GET] = {"RecordGet", {REQUEST(NEEDS(ID)), REPLY(NEEDS(RECORD))}},
-	[ELA_PURPOSE_RECORD_PUT] = {"RecordPut",
+	[ELA_PURPOSE_RECORD_GET] = {"RecordGet", true, {REQUEST(NEEDS(ID)), REPLY(NEEDS(RECORD))}},
+	[ELA_PURPOSE_RECORD_PUT] = {"RecordPut", false,
 		{REQUEST({ELA_FIELD_RECORD, RECORDS, true}), REPLY(SOME(RECORD, RECORDS))}},
-	[ELA_PURPOSE_RECORD_SYNC] = {"RecordSync",
+	[ELA_PURPOSE_RECORD_SYNC] = {"RecordSync", true,
 		{REQUEST(NEEDS(DIGEST), NEEDS(SINCE)), REPLY(NEEDS(DIGEST), NEEDS(UPTO), NEEDS(MORE), SOME(RECORD, RECORDS))}},
-	[ELA_PURPOSE_RESOLVE] = {"Resolve", {REQUEST(NEEDS(ID)), REPLY(NEEDS(KEY), MAY(RECORD), MAY(PARENT))}},
-	[ELA_PURPOSE_PING] = {"Ping", {REQUEST(NEEDS(TOKEN)), REPLY(NEEDS(TOKEN))}},
-	[ELA_PURPOSE_WHY] = {"Why", {REQUEST(NEEDS(ID)), REPLY(MAY(NEXT), SOME(STEP, RECORDS))}},
-	[ELA_PURPOSE_ERROR] = {"Error", {REPLY_ALONE}},
+	[ELA_PURPOSE_RESOLVE] = {"Resolve", true, {REQUEST(NEEDS(ID)), REPLY(NEEDS(KEY), MAY(RECORD), MAY(PARENT))}},
+	[ELA_PURPOSE_PING] = {"Ping", true, {REQUEST(NEEDS(TOKEN)), REPLY(NEEDS(TOKEN))}},
+	[ELA_PURPOSE_WHY] = {"Why", true, {REQUEST(NEEDS(ID)), REPLY(MAY(NEXT), SOME(STEP, RECORDS))}},
+	[ELA_PURPOSE_ERROR] = {"Error", false, {REPLY_ALONE}},
 };
 
 const char *ela_purpose_name(enum ela_purpose purpose)
 {
 	return purpose < ELA_N_PURPOSES ? purposes[purpose].name : NULL;
+}
+
+bool ela_purpose_is_pure(enum ela_purpose purpose)
+{
+	return purposes[purpose].pure;
 }
 
 const char *ela_status_name(enum ela_status status)

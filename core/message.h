@@ -149,6 +149,8 @@ void ela_message_free(struct ela_message *m); /* takes NULL */
 const struct ela_message_head *ela_message_head(const struct ela_message *m);
 void ela_message_set_sequence(struct ela_message *m, uint32_t sequence);
 const char *ela_purpose_name(enum ela_purpose purpose);
+/* Requests of the purpose change nothing: they may be carried out twice. */
+bool ela_purpose_is_pure(enum ela_purpose purpose);
 
 /*
  * Puts one value; a field that may be repeated takes them one by one, in order. What the table does not allow (another

@@ -162,6 +162,7 @@ struct ela_peer {
 	uint64_t challenge_born_ns;
 	struct ela_bucket challenges;
 	struct ela_pmtu pmtu;
+	struct ela_talk *talk; /* dialogue's; NULL: no message yet */
 };
 
 struct ela_peers {
@@ -289,6 +290,8 @@ struct ela_node {
 	GPtrArray *links;                     /* all stream connections */
 	uint64_t next_link;
 	struct ela_responder *responder;
+	struct ela_dialogue *dialogue;
+	struct ela_puller *puller;
 	struct ela_resolver *resolver;       /* NULL in virtual time */
 	uint8_t index_used[ELA_INDEX_SLOTS]; /* sessions and message 1s that wait for an answer */
 	struct ela_stats stats;
