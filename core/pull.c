@@ -228,7 +228,8 @@ uint64_t ela_pull(struct ela_node *node, enum ela_object_kind kind, const uint8_
 	*p = (struct pull){.node = node, .ticket = ++puller->ticket, .kind = kind, .fn = fn, .data = data};
 	memcpy(p->hash, hash, sizeof p->hash);
 	p->n_sources = MIN(n_peers, ELA_PULL_SOURCES);
-	memcpy(p->sources, peers, p->n_sources * sizeof *peers);
+	for (uint32_t i = 0; i < p->n_sources; i++)
+		p->sources[i] = peers[i];
 	if (!ask_source(p)) {
 		free_pull(p);
 		return 0;
