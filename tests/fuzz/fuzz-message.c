@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz-message: core/message-parse.c, core/message-value.c, core/message.c, core/message-table.c. Input: the bytes of a
+ * fuzz-message: core/message-parse.c, core/message-value.c, core/message.c. Input: the bytes of a
  * message. What is taken is written, read and written again to the same bytes, and so is a second message that is built
  * of what the first one says when it is asked.
  */
