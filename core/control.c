@@ -5,10 +5,12 @@
  * thread.
  *
  * Plaintext: empty = keepalive, else message id (4) | part (1) | parts (1) | data. parts 0 = one of the short ones
- * below, part says which.
+ * below, part says which; else it is a part of an XML message (dialogue).
  */
 #include "peer.h"
 #include "ping.h"
+
+#include "dialogue.h"
 
 #include <errno.h>
 
@@ -105,6 +107,13 @@ int ela_control_routing(struct ela_peer *peer, const void *bytes, uint32_t len)
 	if (!peer->tx_shadow)
 		return -ENOTCONN;
 	return send_op(peer, peer->tx_shadow->session, &peer->tx_shadow->path, OP_ROUTING, 0, bytes, len);
+}
+
+int ela_control_part(struct ela_peer *peer, const uint8_t *plain, uint32_t len)
+{
+	if (!peer->tx_shadow)
+		return -ENOTCONN;
+	return send_on(peer, peer->tx_shadow->session, &peer->tx_shadow->path, plain, len);
 }
 
 /* ---- paths ---- */
@@ -258,7 +267,9 @@ void ela_control_input(struct ela_node *node, const struct ela_path *path, const
 	note_candidate(s->peer, s, path, s->control_window.head > head);
 	if (message_len == 0)
 		return;
-	if (message_len < HEAD || message[5] != 0 || !take_op(s->peer, s, path, message, message_len))
+	if (message_len >= HEAD && message[5] != 0)
+		ela_dialogue_input(s->peer, s->with.local_index, message, message_len);
+	else if (message_len < HEAD || !take_op(s->peer, s, path, message, message_len))
 		ELA_COUNT(node, DROP_MESSAGE, 1);
 }
 

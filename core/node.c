@@ -5,12 +5,14 @@
  */
 #include "node.h"
 
+#include "dialogue.h"
 #include "host.h"
 #include "inet.h"
 #include "lane.h"
 #include "link.h"
 #include "peer.h"
 #include "ping.h"
+#include "pull.h"
 #include "resolve.h"
 #include "selftest.h"
 
@@ -451,6 +453,8 @@ static struct ela_node *alloc_node(
 	node->wake = loop->ops->timer_new(loop, woken, node);
 	node->tick = loop->ops->timer_new(loop, tick, node);
 	node->soon = loop->ops->timer_new(loop, soon, node);
+	node->dialogue = ela_dialogue_new(node);
+	node->puller = ela_puller_new(node);
 	atomic_store(&node->peers, g_new0(struct ela_peers, 1));
 	atomic_store(&node->clock_gap_ns, (int64_t)(loop->ops->wall_ns(loop) - loop->ops->now_ns(loop)));
 	for (uint32_t i = 0; i < ELA_MAX_LANES; i++)
@@ -675,6 +679,8 @@ void ela_node_free(struct ela_node *node)
 	ela_node_stop(node);
 	for (uint32_t i = 0; i < node->n_lanes; i++)
 		ela_lane_free(node->lanes[i]);
+	ela_puller_free(node->puller);
+	ela_dialogue_free(node->dialogue);
 	ela_peers_free(node);
 	ela_qsbr_drain(&node->qsbr);
 	ela_resolver_free(node->resolver);

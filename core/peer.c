@@ -6,6 +6,7 @@
  */
 #include "peer.h"
 
+#include "dialogue.h"
 #include "host.h"
 #include "inet.h"
 #include "lane.h"
@@ -616,6 +617,7 @@ static void remove_peer(struct ela_node *node, struct ela_peer *peer)
 {
 	g_ptr_array_set_size(peer->names, 0); /* cancels its look-ups */
 	ela_peer_reset(peer);
+	ela_dialogue_forget(peer);
 	ela_node_forget_routes(node, peer);
 	ela_qsbr_retire(&node->qsbr, free_peer, peer);
 }

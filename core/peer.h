@@ -111,6 +111,8 @@ bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns);
 int ela_control_ping(struct ela_peer *peer, uint32_t id);
 /* Sends a routing plugin's message. */
 int ela_control_routing(struct ela_peer *peer, const void *bytes, uint32_t len);
+/* Sends a part of a message: a plaintext of core/parts.h. */
+int ela_control_part(struct ela_peer *peer, const uint8_t *plain, uint32_t len);
 /* Largest control message. */
 #define ELA_CONTROL_MAX 1300u
 

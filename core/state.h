@@ -192,6 +192,7 @@ struct ela_peer {
 	uint64_t challenge_born_ns;
 	struct ela_bucket challenges;
 	struct ela_pmtu pmtu;
+	struct ela_talk *talk; /* dialogue's; NULL: no message yet */
 };
 
 struct ela_peers {
@@ -325,7 +326,9 @@ struct ela_node {
 	uint32_t jumps;
 	uint64_t started_ns;
 	struct ela_responder *responder;
-	struct ela_bucket answers[2];        /* to our messages 1: from elsewhere, from where they went to */
+	struct ela_bucket answers[2]; /* to our messages 1: from elsewhere, from where they went to */
+	struct ela_dialogue *dialogue;
+	struct ela_puller *puller;
 	struct ela_resolver *resolver;       /* NULL in virtual time */
 	uint8_t index_used[ELA_INDEX_SLOTS]; /* sessions and message 1s that wait for an answer */
 	struct ela_stats stats;

@@ -35,6 +35,10 @@
 	X(LINKS_LOST, "links-lost") /* peers found silent, or whose connection closed */                                   \
 	X(STREAMS_OPENED, "streams-opened")                                                                                \
 	X(STREAMS_CLOSED, "streams-closed")                                                                                \
+	X(MESSAGES_OUT, "messages-out") /* XML messages, however many parts */                                             \
+	X(MESSAGES_IN, "messages-in")                                                                                      \
+	X(REQUESTS_REPEATED, "requests-repeated")                                                                          \
+	X(REQUESTS_LOST, "requests-lost")           /* no answer in time */                                                \
 	X(WAITED, "waited")                         /* packets held while a session started */                             \
 	X(STRANGER_BYTES_IN, "stranger-bytes-in")   /* received without a session */                                       \
 	X(STRANGER_BYTES_OUT, "stranger-bytes-out") /* answered to those */                                                \
@@ -62,6 +66,10 @@
 	X(DROP_RACE, "drop-race")                 /* both started: the other one's goes on */                              \
 	X(DROP_CONTROL_FULL, "drop-control-full") /* ring to the control thread full */                                    \
 	X(DROP_MESSAGE, "drop-message")           /* sealed, but not a message this node knows */                          \
+	X(DROP_PARTS, "drop-parts")               /* that cannot be, or whose message was given up */                      \
+	X(DROP_XML, "drop-xml")                   /* whole, but not a message this node knows */                           \
+	X(DROP_MESSAGE_RATE, "drop-message-rate")                                                                          \
+	X(DROP_REQUEST, "drop-request") /* too old, or too many wait */                                                    \
 	X(DROP_NOROUTE, "drop-noroute")                                                                                    \
 	X(DROP_NOSESSION, "drop-nosession") /* no session came up in time */                                               \
 	X(DROP_PACKET, "drop-packet")       /* the device handed over something that is no packet */                       \

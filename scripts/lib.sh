@@ -16,8 +16,8 @@ fi
 readonly BOLD GREEN RED DIM PLAIN TOP
 
 # Packages by purpose; each list adds to the one before it.
-PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev libssl-dev libmnl-dev libseccomp-dev
-	libcap-ng-dev)
+PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev libssl-dev libxml2-dev libmnl-dev
+	libseccomp-dev libcap-ng-dev)
 # libipsec-mb is x86 only; without it cipher-ipsecmb is not built and cipher-aead carries the same suite.
 if [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ]; then
 	PACKAGES_BUILD+=(libipsec-mb-dev)
