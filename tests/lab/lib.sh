@@ -476,7 +476,7 @@ transfer() {
 	port=$((5200 + TRANSFER_SEQUENCE))
 	rm -f "$dir/serving" "$dir/begun" "$dir/gate" "$dir/event.out"
 	lab_run nsenter "--net=/run/netns/$LAB-$to" -- "$LAB_HERE/transfer.py" serve "$(overlay "$to")" $port "$dir/serving"
-	lab_until 5 test -e "$dir/serving" || lab_fail "$name: found no server" || return
+	lab_until 20 test -e "$dir/serving" || lab_fail "$name: found no server" || return
 	nsenter "--net=/run/netns/$LAB-$from" -- timeout "$limit" "$LAB_HERE/transfer.py" move "$(overlay "$to")" $port --mib "$mib" \
 		--marker "$LAB_MARKER" --seconds "$seconds" --timeout "$limit" --begun "$dir/begun" --gate "$dir/gate" \
 		>"$dir/transfer.out" 2>&1 &
