@@ -25,7 +25,8 @@ fi
 # shellcheck disable=SC2034
 PACKAGES_DEMO=(iproute2 iputils-ping iperf3 tcpdump python3 make)
 # shellcheck disable=SC2034
-PACKAGES_TEST=(check clang llvm libclang-rt-14-dev valgrind g++ ethtool procps patch clang-format shellcheck)
+PACKAGES_TEST=(check clang llvm libclang-rt-14-dev valgrind g++ ethtool procps patch clang-format
+	clang-tidy-14 shellcheck nftables strace)
 # shellcheck disable=SC2034
 PACKAGES_BENCH=(bc ethtool iptables wireguard-tools fastd openssl)
 

@@ -35,4 +35,8 @@ refuses 'a daemon that only says ready' 'ping all pairs' <<'END'
 echo 'info elad: ready' >&2
 exec sleep 300
 END
+refuses 'a daemon that never gets ready' 'start elad three times' <<'END'
+#!/bin/sh
+exec sleep 300
+END
 exit $FAILED

@@ -167,6 +167,13 @@ lab_run() {
 	LAB_PIDS+=("$LAB_LAST")
 }
 
+# lab_join PID FILE  waits for checks that ran beside, in a shell of their own, and wrote FILE: their failures are failures here
+lab_join() {
+	wait "$1"
+	cat "$2"
+	LAB_FAILED=$((LAB_FAILED + $(grep -c ^FAIL "$2")))
+}
+
 # ---- namespaces ----
 
 # space_new NAME  a namespace $LAB-NAME without IPv6 unless the underlay is IPv6
@@ -437,8 +444,9 @@ capture_start() {
 	in_ns "${NODES[0]}" python3 "$LAB_HERE/control.py" "$FAMILY" u0 "$LAB_CONTROL"
 }
 
+# tcpdump hears of packets once a second at the latest, and forgets what it has not heard of when it ends
 capture_stop() {
-	sleep 0.3
+	sleep 1.1
 	kill -TERM "$LAB_TCPDUMP"
 	wait "$LAB_TCPDUMP"
 	lab_equal "capture lost nothing" "$(sed -n 's/ packets dropped by kernel//p' "$T/wire.err")" 0
@@ -458,37 +466,38 @@ capture_clean() {
 # ---- transfer ----
 
 # transfer NAME FROM TO MIB SECONDS [EVENT...]  MIB both ways while EVENT runs; the hashes must agree
+# TRANSFER_DIR: where it keeps its files; another one for each that runs at the same time
 TRANSFER_SEQUENCE=0
 transfer() {
-	local name=$1 from=$2 to=$3 mib=$4 seconds=$5 limit port client status=0
+	local name=$1 from=$2 to=$3 mib=$4 seconds=$5 dir=${TRANSFER_DIR:-$T} limit port client status=0
 	shift 5
 	limit=$(lab_bound $((20 + seconds)))
 	TRANSFER_SEQUENCE=$((TRANSFER_SEQUENCE + 1))
 	port=$((5200 + TRANSFER_SEQUENCE))
-	rm -f "$T/serving" "$T/begun" "$T/gate" "$T/event.out"
-	lab_run nsenter "--net=/run/netns/$LAB-$to" -- "$LAB_HERE/transfer.py" serve "$(overlay "$to")" $port "$T/serving"
-	lab_until 5 test -e "$T/serving" || lab_fail "$name: found no server" || return
+	rm -f "$dir/serving" "$dir/begun" "$dir/gate" "$dir/event.out"
+	lab_run nsenter "--net=/run/netns/$LAB-$to" -- "$LAB_HERE/transfer.py" serve "$(overlay "$to")" $port "$dir/serving"
+	lab_until 20 test -e "$dir/serving" || lab_fail "$name: found no server" || return
 	nsenter "--net=/run/netns/$LAB-$from" -- timeout "$limit" "$LAB_HERE/transfer.py" move "$(overlay "$to")" $port --mib "$mib" \
-		--marker "$LAB_MARKER" --seconds "$seconds" --timeout "$limit" --begun "$T/begun" --gate "$T/gate" \
-		>"$T/transfer.out" 2>&1 &
+		--marker "$LAB_MARKER" --seconds "$seconds" --timeout "$limit" --begun "$dir/begun" --gate "$dir/gate" \
+		>"$dir/transfer.out" 2>&1 &
 	client=$!
 	LAB_PIDS+=("$client")
 	if [ $# -gt 0 ]; then
-		lab_until $((10 + seconds)) test -e "$T/begun" && "$@" >"$T/event.out" 2>&1 || status=1
+		lab_until $((10 + seconds)) test -e "$dir/begun" && "$@" >"$dir/event.out" 2>&1 || status=1
 	fi
-	: >"$T/gate"
+	: >"$dir/gate"
 	wait $client || status=$?
 	if [ $status -eq 0 ]; then
-		lab_ok "$name: $mib MiB each way, $(sed -n 's/.*seconds=\(.*\)/\1/p' "$T/transfer.out") s"
+		lab_ok "$name: $mib MiB each way, $(sed -n 's/.*seconds=\(.*\)/\1/p' "$dir/transfer.out") s"
 	else
-		lab_fail "$name: found '$(tail -n 1 "$T/transfer.out")', wanted the event and equal hashes both ways"
-		[ ! -s "$T/event.out" ] || tail -n 5 "$T/event.out"
+		lab_fail "$name: found '$(tail -n 1 "$dir/transfer.out")', wanted the event and equal hashes both ways"
+		[ ! -s "$dir/event.out" ] || tail -n 5 "$dir/event.out"
 	fi
 }
 
 # transfer_hash  of the last transfer's payload from client to server
 transfer_hash() {
-	sed -n 's/^up=\([0-9a-f]*\) .*/\1/p' "$T/transfer.out"
+	sed -n 's/^up=\([0-9a-f]*\) .*/\1/p' "${TRANSFER_DIR:-$T}/transfer.out"
 }
 
 # ---- counters and the kernel's ----
@@ -514,10 +523,15 @@ saved() {
 
 # drops NODE [ALLOWED...]  the drop counters of NODE that are not 0, on one line; drop-race and drop-answer are no loss: both had dialled
 drops() {
+	counters "$1" >"$T/$1/counters" && dropped "$@"
+}
+
+# dropped NODE [ALLOWED...]  the same of the counters read last
+dropped() {
 	local node=$1
 	shift
-	counters "$node" | awk -v allowed=" drop-race drop-answer $* " '
-		$1 ~ /drop-/ && $2 > 0 && !index(allowed, " " $1 " ") { printf "%s=%s ", $1, $2 }'
+	awk -v allowed=" drop-race drop-answer $* " '$1 ~ /drop-/ && $2 > 0 && !index(allowed, " " $1 " ") { printf "%s=%s ", $1, $2 }' \
+		"$T/$node/counters"
 }
 
 # exact NODE [ALLOWED-DROP...]  packets as the kernel counts them; no drops but the named ones
@@ -530,7 +544,7 @@ exact() {
 		lab_fail "$node counts the packets of its device: found in $(saved "$node" device-packets-in) out" \
 			"$(saved "$node" device-packets-out), wanted $(device "$node" tx_packets) and $(device "$node" rx_packets)"
 	fi
-	lab_equal "$node dropped nothing${*:+ but }$*" "$(drops "$node" "$@")" ""
+	lab_equal "$node dropped nothing${*:+ but }$*" "$(dropped "$node" "$@")" ""
 }
 
 # exact_pair A B [ALLOWED-DROP...]
@@ -544,6 +558,38 @@ exact_pair() {
 	else
 		lab_fail "each frame of $a and $b arrived: found $(saved "$a" frames-out) -> $(saved "$b" frames-in)," \
 			"$(saved "$b" frames-out) -> $(saved "$a" frames-in)"
+	fi
+}
+
+# frames_lost  frames that the NODES sealed less those that they opened, once two looks agree; below 0 after a node began anew
+frames_lost() {
+	local node lost last=
+	for _ in 1 2 3 4 5; do
+		lost=0
+		for node in "${NODES[@]}"; do
+			counters "$node" >"$T/$node/counters" || return
+			lost=$((lost + $(saved "$node" frames-out) - $(saved "$node" frames-in)))
+		done
+		[ "$lost" != "$last" ] || break
+		last=$lost
+	done
+	echo "$lost"
+}
+
+# lost_no_more WANTED
+lost_no_more() {
+	[ "$(frames_lost)" = "$1" ]
+}
+
+# exact_again A B  an event is over and took frames with it that nobody can count: from now on each one arrives again
+exact_again() {
+	local lost
+	lost=$(frames_lost)
+	transfer "$1 and $2 afterwards" "$1" "$2" 8 0
+	if lab_until 2 lost_no_more "$lost"; then
+		lab_ok "each frame of ${NODES[*]} arrives again"
+	else
+		lab_fail "each frame of ${NODES[*]} arrives again: found $(($(frames_lost) - lost)) lost"
 	fi
 }
 

@@ -15,18 +15,26 @@ move_a() {
 	in_ns a ip addr add "$2/24" dev u0
 }
 
+# a cannot send while it has no address
+moved() {
+	exact a drop-send
+	exact b
+}
+
 lab_refuse 'without elad no answer' ping_once a b
 capture_start
 nodes_up a b
 lab_check 'ping a to b' ping_until a b
 before=$(counter b handshakes-done)
 transfer 'a moves to .11' a b 64 4 move_a 10.99.0.1 10.99.0.11
+moved
 lab_equal 'b changed the path once' "$(counter b path-changes)" 1
 lab_compare 'b asked for a proof' "$(counter b path-challenges)" -ge 1
 transfer 'a moves to .12' a b 64 4 move_a 10.99.0.11 10.99.0.12
+moved
+exact_again a b
 lab_equal 'b changed the path again' "$(counter b path-changes)" 2
 lab_equal 'the session lived on' "$(counter b handshakes-done)" "$before"
-lab_equal 'b accepted nothing forged' "$(drops b drop-index)" ""
 capture_stop
 capture_clean
 lab_end

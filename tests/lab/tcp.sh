@@ -22,7 +22,11 @@ transfer 'over TCP' a b 64 2
 exact_pair a b
 transfer 'over TCP, connection cut' a b 64 4 cut
 lab_compare 'a connection was cut' "$(grep -c "$LAB_PORT" "$T/cut")" -ge 1
+# what waited for the connection, and what came before there was another
+exact a drop-stream drop-queue drop-nosession
+exact b drop-stream drop-queue drop-nosession
 lab_check 'ping after the cut' ping_until a b
+exact_again a b
 capture_stop
 capture_clean
 lab_end

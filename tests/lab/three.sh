@@ -33,9 +33,16 @@ for node in b c; do
 done
 lab_check 'b and c answer a broadcast' lab_until 3 both_answer
 transfer 'a and b while c crashes' a b 64 4 crash_c
+# packets for c while it was away, frames of sessions that ended with it
+exact a drop-nosession
+exact b drop-nosession
+exact c drop-index
 transfer 'b and c' b c 64 2
 ping_all
+exact a drop-nosession
 exact b drop-nosession
+exact c drop-index
+exact_again a c
 capture_stop
 capture_clean
 lab_end
