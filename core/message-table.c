@@ -26,13 +26,13 @@ static const char *const role_names[] = {[ELA_ROLE_EDGE] = "edge", [ELA_ROLE_COR
 static const char *const failed_names[] = {
 	[ELA_PROBE_NONE] = "none", [ELA_PROBE_TCP] = "tcp", [ELA_PROBE_UDP] = "udp", [ELA_PROBE_BOTH] = "both", NULL};
 static const char *const flag_names[] = {"no", "yes", NULL};
-static const char *const object_names[] = {[ELA_OBJECT_GENESIS] = "genesis",
-	[ELA_OBJECT_LIST] = "list",
-	[ELA_OBJECT_ENROLMENTS] = "enrolments",
-	[ELA_OBJECT_ENROLMENT] = "enrolment",
-	[ELA_OBJECT_CREDENTIAL] = "credential",
-	[ELA_OBJECT_GRANT] = "grant",
-	[ELA_OBJECT_RECORD] = "record",
+static const char *const object_names[] = {[ELA_PULL_GENESIS] = "genesis",
+	[ELA_PULL_LIST] = "list",
+	[ELA_PULL_ENROLMENTS] = "enrolments",
+	[ELA_PULL_ENROLMENT] = "enrolment",
+	[ELA_PULL_CREDENTIAL] = "credential",
+	[ELA_PULL_GRANT] = "grant",
+	[ELA_PULL_RECORD] = "record",
 	NULL};
 
 const char *const ela_type_names[ELA_N_MESSAGE_TYPES] = {

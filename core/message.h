@@ -61,15 +61,15 @@ enum ela_role { ELA_ROLE_EDGE, ELA_ROLE_CORE };
 enum ela_probe_failed { ELA_PROBE_NONE, ELA_PROBE_TCP, ELA_PROBE_UDP, ELA_PROBE_BOTH };
 
 /* What can be pulled by its SHA-256; ENROLMENTS is the hashes of all enrolments, rising, one behind the other. */
-enum ela_object_kind {
-	ELA_OBJECT_GENESIS,
-	ELA_OBJECT_LIST,
-	ELA_OBJECT_ENROLMENTS,
-	ELA_OBJECT_ENROLMENT,
-	ELA_OBJECT_CREDENTIAL,
-	ELA_OBJECT_GRANT,
-	ELA_OBJECT_RECORD,
-	ELA_N_OBJECT_KINDS
+enum ela_pull_kind {
+	ELA_PULL_GENESIS,
+	ELA_PULL_LIST,
+	ELA_PULL_ENROLMENTS,
+	ELA_PULL_ENROLMENT,
+	ELA_PULL_CREDENTIAL,
+	ELA_PULL_GRANT,
+	ELA_PULL_RECORD,
+	ELA_N_PULL_KINDS
 };
 
 enum ela_field {

@@ -26,7 +26,7 @@ struct piece {
 struct pull {
 	struct ela_node *node;
 	uint64_t ticket;
-	enum ela_object_kind kind;
+	enum ela_pull_kind kind;
 	uint8_t hash[ELA_HASH_LEN];
 	uint32_t sources[ELA_PULL_SOURCES], n_sources, source; /* source: the one being asked */
 	struct piece pieces[OUTSTANDING];
@@ -41,21 +41,21 @@ struct ela_puller {
 	struct ela_node *node;
 	GPtrArray *pulls;
 	uint64_t ticket;
-	ela_object_fn fn;
+	ela_serve_fn fn;
 	void *data;
 };
 
-static const uint32_t object_max[ELA_N_OBJECT_KINDS] = {
-	[ELA_OBJECT_GENESIS] = ELA_MESSAGE_OBJECT_MAX,
-	[ELA_OBJECT_LIST] = PIECES * PIECE,
-	[ELA_OBJECT_ENROLMENTS] = 256 * ELA_HASH_LEN,
-	[ELA_OBJECT_ENROLMENT] = ELA_MESSAGE_OBJECT_MAX,
-	[ELA_OBJECT_CREDENTIAL] = ELA_MESSAGE_OBJECT_MAX,
-	[ELA_OBJECT_GRANT] = ELA_MESSAGE_OBJECT_MAX,
-	[ELA_OBJECT_RECORD] = ELA_MESSAGE_OBJECT_MAX,
+static const uint32_t object_max[ELA_N_PULL_KINDS] = {
+	[ELA_PULL_GENESIS] = ELA_MESSAGE_OBJECT_MAX,
+	[ELA_PULL_LIST] = PIECES * PIECE,
+	[ELA_PULL_ENROLMENTS] = 256 * ELA_HASH_LEN,
+	[ELA_PULL_ENROLMENT] = ELA_MESSAGE_OBJECT_MAX,
+	[ELA_PULL_CREDENTIAL] = ELA_MESSAGE_OBJECT_MAX,
+	[ELA_PULL_GRANT] = ELA_MESSAGE_OBJECT_MAX,
+	[ELA_PULL_RECORD] = ELA_MESSAGE_OBJECT_MAX,
 };
 
-uint32_t ela_object_max(enum ela_object_kind kind)
+uint32_t ela_pull_max(enum ela_pull_kind kind)
 {
 	return object_max[kind];
 }
@@ -216,7 +216,7 @@ static void take_piece(void *data, int err, const struct ela_message *reply)
 		try_next(p, err);
 }
 
-uint64_t ela_pull(struct ela_node *node, enum ela_object_kind kind, const uint8_t hash[ELA_HASH_LEN],
+uint64_t ela_pull(struct ela_node *node, enum ela_pull_kind kind, const uint8_t hash[ELA_HASH_LEN],
 	const uint32_t *peers, uint32_t n_peers, ela_pull_fn fn, void *data)
 {
 	struct ela_puller *puller = node->puller;
@@ -269,7 +269,7 @@ static void hand_out(void *data, struct ela_peer *peer, const struct ela_message
 
 	(void)ela_message_number(request, ELA_FIELD_KIND, &kind);     /* required: they are there */
 	(void)ela_message_number(request, ELA_FIELD_OFFSET, &offset); /* as the hash is */
-	if (!puller->fn || !puller->fn(puller->data, peer, (enum ela_object_kind)kind, hash, &bytes, &len)) {
+	if (!puller->fn || !puller->fn(puller->data, peer, (enum ela_pull_kind)kind, hash, &bytes, &len)) {
 		reply = ela_message_reply(head, ELA_STATUS_NOT_FOUND, NULL);
 	} else if (offset >= len) {
 		reply = ela_message_reply(head, ELA_STATUS_MALFORMED, "the object ends before the offset");
@@ -280,7 +280,7 @@ static void hand_out(void *data, struct ela_peer *peer, const struct ela_message
 	ela_dialogue_answer(puller->node, ticket, reply);
 }
 
-void ela_pull_serve(struct ela_node *node, ela_object_fn fn, void *data)
+void ela_pull_serve(struct ela_node *node, ela_serve_fn fn, void *data)
 {
 	node->puller->fn = fn;
 	node->puller->data = data;

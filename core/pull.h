@@ -17,7 +17,7 @@ struct ela_puller *ela_puller_new(struct ela_node *node);
 void ela_puller_free(struct ela_puller *puller); /* takes NULL; nobody is told */
 
 /* Largest object of a kind. */
-uint32_t ela_object_max(enum ela_object_kind kind);
+uint32_t ela_pull_max(enum ela_pull_kind kind);
 
 /*
  * The end of a pull: err 0 and the object (borrowed), whose hash is right; or what the last source that was asked came
@@ -30,7 +30,7 @@ typedef void (*ela_pull_fn)(void *data, int err, const uint8_t *bytes, uint32_t 
  * Asks the peers of these numbers, one after the other until one has it; those beyond ELA_PULL_SOURCES are left out. A
  * ticket for ela_pull_cancel(), or 0: there is none of these peers, or ELA_PULLS are under way; fn is not called then.
  */
-uint64_t ela_pull(struct ela_node *node, enum ela_object_kind kind, const uint8_t hash[ELA_HASH_LEN],
+uint64_t ela_pull(struct ela_node *node, enum ela_pull_kind kind, const uint8_t hash[ELA_HASH_LEN],
 	const uint32_t *peers, uint32_t n_peers, ela_pull_fn fn, void *data);
 void ela_pull_cancel(struct ela_node *node, uint64_t ticket);
 
@@ -38,8 +38,8 @@ void ela_pull_cancel(struct ela_node *node, uint64_t ticket);
  * Where the objects are that peers may pull: true and the bytes, borrowed until it returns to the loop; false: there is
  * none, or the peer may not have it. NULL: nothing is handed out.
  */
-typedef bool (*ela_object_fn)(void *data, const struct ela_peer *peer, enum ela_object_kind kind,
+typedef bool (*ela_serve_fn)(void *data, const struct ela_peer *peer, enum ela_pull_kind kind,
 	const uint8_t hash[ELA_HASH_LEN], const uint8_t **ret_bytes, uint32_t *ret_len);
-void ela_pull_serve(struct ela_node *node, ela_object_fn fn, void *data);
+void ela_pull_serve(struct ela_node *node, ela_serve_fn fn, void *data);
 
 #endif

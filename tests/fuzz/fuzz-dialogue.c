@@ -63,7 +63,7 @@ static void defer(void *data, struct ela_peer *peer, const struct ela_message *r
 	s->heads[k] = *ela_message_head(request);
 }
 
-static bool object(void *data, const struct ela_peer *peer, enum ela_object_kind kind, const uint8_t hash[ELA_HASH_LEN],
+static bool object(void *data, const struct ela_peer *peer, enum ela_pull_kind kind, const uint8_t hash[ELA_HASH_LEN],
 	const uint8_t **ret_bytes, uint32_t *ret_len)
 {
 	static const uint8_t bytes[OBJECT_LEN];
@@ -71,7 +71,7 @@ static bool object(void *data, const struct ela_peer *peer, enum ela_object_kind
 	(void)data, (void)peer, (void)hash;
 	*ret_bytes = bytes;
 	*ret_len = OBJECT_LEN;
-	return kind == ELA_OBJECT_LIST;
+	return kind == ELA_PULL_LIST;
 }
 
 /* ---- steps ---- */
@@ -126,7 +126,7 @@ static struct ela_message *form(uint8_t word, uint8_t life, const uint8_t *bytes
 	if (is_pull && is_reply)
 		ela_message_put_number(m, ELA_FIELD_TOTAL, word & 8 ? OBJECT_LEN : MAX(len, 1));
 	if (is_pull && !is_reply) {
-		ela_message_put_number(m, ELA_FIELD_KIND, life % ELA_N_OBJECT_KINDS);
+		ela_message_put_number(m, ELA_FIELD_KIND, life % ELA_N_PULL_KINDS);
 		ela_message_put_bytes(m, ELA_FIELD_HASH, zeros, sizeof zeros);
 	}
 	if (word % 4 == 3 && !is_reply)
@@ -184,7 +184,7 @@ static void step_answer(struct state *s, uint8_t word)
 static void step_pull(struct state *s, struct input *in)
 {
 	static const uint8_t hash[ELA_HASH_LEN];
-	uint8_t kind = input_u8(in) % ELA_N_OBJECT_KINDS, from = input_u8(in);
+	uint8_t kind = input_u8(in) % ELA_N_PULL_KINDS, from = input_u8(in);
 	const uint32_t peers[] = {who(s, from)->number, who(s, from + 1)->number};
 
 	(void)ela_pull(s->node, kind, hash, peers, 1 + (from >> 1) % 2, pulled, s); /* 0: enough are under way */

@@ -34,8 +34,8 @@ static struct {
 } got;
 static uint32_t most_outstanding;
 
-static bool hand_out(void *data, const struct ela_peer *peer, enum ela_object_kind kind,
-	const uint8_t hash[ELA_HASH_LEN], const uint8_t **ret_bytes, uint32_t *ret_len)
+static bool hand_out(void *data, const struct ela_peer *peer, enum ela_pull_kind kind, const uint8_t hash[ELA_HASH_LEN],
+	const uint8_t **ret_bytes, uint32_t *ret_len)
 {
 	struct store *store = data;
 
@@ -111,7 +111,7 @@ static uint32_t number(uint32_t k)
 }
 
 /* Node 1 pulls what node of has, from two and then three. */
-static uint64_t pull(enum ela_object_kind kind, uint32_t of)
+static uint64_t pull(enum ela_pull_kind kind, uint32_t of)
 {
 	const uint32_t peers[] = {number(2), number(3)};
 
@@ -136,7 +136,7 @@ START_TEST(all_sizes)
 	static const uint32_t sizes[] = {1, 2, 8191, 8192, 8193, 16384, 100000, LARGEST - 1, LARGEST};
 
 	fill(2, sizes[_i]);
-	ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 2), 0);
+	ck_assert_uint_ne(pull(ELA_PULL_LIST, 2), 0);
 	wire_run(w, 3 * ELA_SEC);
 	is_that_of(2);
 	ck_assert_uint_eq(stores[2].n_asked, (sizes[_i] + 8191) / 8192);
@@ -155,7 +155,7 @@ START_TEST(over_a_bad_network)
 	fill(2, 200000);
 	stores[3] = stores[2];
 	stores[3].bytes = g_memdup2(stores[2].bytes, stores[2].len);
-	ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 2), 0);
+	ck_assert_uint_ne(pull(ELA_PULL_LIST, 2), 0);
 	wire_run(w, 60 * ELA_SEC);
 	is_that_of(2);
 }
@@ -164,10 +164,10 @@ END_TEST
 /* The kinds' own limits: what is larger is not even fetched. */
 START_TEST(no_more_than_its_kind_may_have)
 {
-	for (enum ela_object_kind kind = 0; kind < ELA_N_OBJECT_KINDS; kind++) {
-		uint32_t max = kind == ELA_OBJECT_LIST ? LARGEST : kind == ELA_OBJECT_ENROLMENTS ? 8192 : 4096;
+	for (enum ela_pull_kind kind = 0; kind < ELA_N_PULL_KINDS; kind++) {
+		uint32_t max = kind == ELA_PULL_LIST ? LARGEST : kind == ELA_PULL_ENROLMENTS ? 8192 : 4096;
 
-		ck_assert_uint_eq(ela_object_max(kind), max);
+		ck_assert_uint_eq(ela_pull_max(kind), max);
 		for (uint32_t over = 0; over < 2; over++) {
 			got.n = 0;
 			fill(2, max + over);
@@ -178,7 +178,7 @@ START_TEST(no_more_than_its_kind_may_have)
 			ck_assert_int_eq(got.err, over ? -ENOENT : 0);
 			wire_run(w, ELA_SEC); /* its rate */
 		}
-		ck_assert_uint_eq(stores[2].n_asked, kind == ELA_OBJECT_LIST ? 65 : 2);
+		ck_assert_uint_eq(stores[2].n_asked, kind == ELA_PULL_LIST ? 65 : 2);
 		stores[2].n_asked = 0;
 	}
 }
@@ -187,7 +187,7 @@ END_TEST
 START_TEST(the_next_source)
 {
 	fill(3, 50000);
-	ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 3), 0); /* two has nothing */
+	ck_assert_uint_ne(pull(ELA_PULL_LIST, 3), 0); /* two has nothing */
 	wire_run(w, 3 * ELA_SEC);
 	is_that_of(3);
 	ck_assert_uint_eq(stores[2].n_asked, 1);
@@ -196,7 +196,7 @@ START_TEST(the_next_source)
 	fill(2, 50000);
 	memcpy(stores[2].hash, stores[3].hash, ELA_HASH_LEN);
 	got.n = 0;
-	ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 3), 0);
+	ck_assert_uint_ne(pull(ELA_PULL_LIST, 3), 0);
 	wire_run(w, 3 * ELA_SEC);
 	is_that_of(3);
 
@@ -205,7 +205,7 @@ START_TEST(the_next_source)
 		fill(2, i ? 1 : 60000);
 		memcpy(stores[2].hash, stores[3].hash, ELA_HASH_LEN);
 		got.n = 0;
-		ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 3), 0);
+		ck_assert_uint_ne(pull(ELA_PULL_LIST, 3), 0);
 		wire_run(w, 3 * ELA_SEC);
 		is_that_of(3);
 	}
@@ -254,7 +254,7 @@ START_TEST(sources_that_lie)
 		lie_after = cases[i].after;
 		n_lies = 0;
 		got.n = 0;
-		ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 3), 0);
+		ck_assert_uint_ne(pull(ELA_PULL_LIST, 3), 0);
 		wire_run(w, 3 * ELA_SEC);
 		is_that_of(3);
 		nothing_is_left();
@@ -271,7 +271,7 @@ static bool silent_2(struct wire *wire, uint32_t from, uint32_t to, uint32_t len
 START_TEST(nobody_has_it)
 {
 	fill(1, 100); /* node 1 itself, which is not asked */
-	ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 1), 0);
+	ck_assert_uint_ne(pull(ELA_PULL_LIST, 1), 0);
 	wire_run(w, 3 * ELA_SEC);
 	ck_assert_uint_eq(got.n, 1);
 	ck_assert_int_eq(got.err, -ENOENT);
@@ -279,7 +279,7 @@ START_TEST(nobody_has_it)
 	got.n = 0;
 	fill(3, 9000);
 	w->passes = silent_2;
-	ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 3), 0);
+	ck_assert_uint_ne(pull(ELA_PULL_LIST, 3), 0);
 	wire_run(w, 9 * ELA_SEC);
 	ck_assert_uint_eq(got.n, 0);
 	wire_run(w, 3 * ELA_SEC); /* ten seconds for the first */
@@ -293,11 +293,11 @@ START_TEST(so_many_and_no_more)
 	uint64_t tickets[ELA_PULLS];
 
 	fill(2, 100000);
-	ck_assert_uint_eq(ela_pull(w->nodes[1]->node, ELA_OBJECT_LIST, stores[2].hash, &stranger, 1, done, NULL), 0);
-	ck_assert_uint_eq(ela_pull(w->nodes[1]->node, ELA_OBJECT_LIST, stores[2].hash, NULL, 0, done, NULL), 0);
+	ck_assert_uint_eq(ela_pull(w->nodes[1]->node, ELA_PULL_LIST, stores[2].hash, &stranger, 1, done, NULL), 0);
+	ck_assert_uint_eq(ela_pull(w->nodes[1]->node, ELA_PULL_LIST, stores[2].hash, NULL, 0, done, NULL), 0);
 	for (uint32_t i = 0; i < ELA_PULLS; i++)
-		ck_assert_uint_ne(tickets[i] = pull(ELA_OBJECT_LIST, 2), 0);
-	ck_assert_uint_eq(pull(ELA_OBJECT_LIST, 2), 0);
+		ck_assert_uint_ne(tickets[i] = pull(ELA_PULL_LIST, 2), 0);
+	ck_assert_uint_eq(pull(ELA_PULL_LIST, 2), 0);
 	wire_run(w, 20 * ELA_MSEC); /* all in the middle of it */
 	for (uint32_t i = 1; i < ELA_PULLS; i++)
 		ela_pull_cancel(w->nodes[1]->node, tickets[i]);
@@ -313,7 +313,7 @@ END_TEST
 START_TEST(ends_in_the_middle)
 {
 	fill(2, 400000);
-	ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 2), 0);
+	ck_assert_uint_ne(pull(ELA_PULL_LIST, 2), 0);
 	wire_run(w, 25 * ELA_MSEC);
 	ck_assert_uint_eq(got.n, 0);
 	ela_dialogue_forget(wire_peer(w, 1, 2));
@@ -322,7 +322,7 @@ START_TEST(ends_in_the_middle)
 	ck_assert_int_eq(got.err, -ENOENT); /* what three said */
 
 	got.n = 0;
-	ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 2), 0);
+	ck_assert_uint_ne(pull(ELA_PULL_LIST, 2), 0);
 	wire_run(w, 25 * ELA_MSEC);
 	lone_free(w->nodes[1]);
 	w->nodes[1] = NULL;
@@ -338,7 +338,7 @@ static void again(void *data, int err, const uint8_t *bytes, uint32_t len)
 
 	done(NULL, err, bytes, len);
 	if ((*left)-- > 0)
-		ck_assert_uint_ne(ela_pull(w->nodes[1]->node, ELA_OBJECT_LIST, stores[2].hash, &peer, 1, again, data), 0);
+		ck_assert_uint_ne(ela_pull(w->nodes[1]->node, ELA_PULL_LIST, stores[2].hash, &peer, 1, again, data), 0);
 }
 
 START_TEST(one_after_the_other)
@@ -347,7 +347,7 @@ START_TEST(one_after_the_other)
 	const uint32_t peer = number(2);
 
 	fill(2, 10000);
-	ck_assert_uint_ne(ela_pull(w->nodes[1]->node, ELA_OBJECT_LIST, stores[2].hash, &peer, 1, again, &left), 0);
+	ck_assert_uint_ne(ela_pull(w->nodes[1]->node, ELA_PULL_LIST, stores[2].hash, &peer, 1, again, &left), 0);
 	wire_run(w, 3 * ELA_SEC);
 	ck_assert_uint_eq(got.n, 4);
 	ck_assert_int_eq(got.err, 0);
@@ -358,7 +358,7 @@ START_TEST(nothing_is_handed_out)
 {
 	ela_pull_serve(w->nodes[2]->node, NULL, NULL);
 	fill(2, 10);
-	ck_assert_uint_ne(pull(ELA_OBJECT_LIST, 2), 0);
+	ck_assert_uint_ne(pull(ELA_PULL_LIST, 2), 0);
 	wire_run(w, 3 * ELA_SEC);
 	ck_assert_int_eq(got.err, -ENOENT);
 	ck_assert_uint_eq(got.n, 1);
