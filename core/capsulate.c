@@ -70,28 +70,13 @@ static bool handle_failure(struct ela_lane *lane, int err)
 	}
 }
 
-/* Hands n trains over, from the first that is not sent; how many went. */
-static uint32_t send_some(struct ela_lane *lane, uint32_t n, int *ret_err)
-{
-	struct ela_transport *t = lane->sends_transport;
-	int done;
-
-	*ret_err = 0;
-	if (lane->number == 0)
-		(void)pthread_mutex_lock(&t->send_lock); /* control sends here too; a default mutex cannot fail */
-	done = t->ops->send_burst(t->self, lane->number, lane->sends + lane->sends_done, n, ret_err);
-	if (lane->number == 0)
-		(void)pthread_mutex_unlock(&t->send_lock);
-	return done > 0 ? (uint32_t)done : 0;
-}
-
 /* Sends what is staged; false when the socket is full and the rest is held. */
 static bool flush_sends(struct ela_lane *lane)
 {
 	while (lane->sends_done < lane->n_sends) {
 		uint32_t asked = MIN(lane->n_sends - lane->sends_done, lane->sends_transport->burst);
 		int err;
-		uint32_t done = send_some(lane, asked, &err);
+		uint32_t done = ela_lane_send(lane, lane->sends_transport, lane->sends + lane->sends_done, asked, &err);
 
 		for (uint32_t i = 0; i < done; i++) {
 			ELA_COUNT(lane, FRAMES_OUT, lane->sends_frames[lane->sends_done + i]);

@@ -9,6 +9,8 @@
  */
 #include "ecn.h"
 #include "lane.h"
+#include "relay.h"
+#include "via.h"
 
 #include <errno.h>
 
@@ -131,7 +133,7 @@ static bool note_path(struct run *run, bool newest)
 		(memcmp(&tx->path.remote, &run->path->remote, sizeof tx->path.remote) == 0 &&
 			tx->path.transport == run->path->transport))
 		return false;
-	s->candidate = *run->path;
+	s->candidate = ela_via_from(run->path, s->peer->id);
 	return true;
 }
 
@@ -175,20 +177,6 @@ static bool open_locked(struct ela_lane *lane, struct run *run, bool *ret_moved)
 	return opened != 0;
 }
 
-static void count_opened(struct ela_lane *lane, struct run *run, bool moved)
-{
-	struct ela_session *s = run->session;
-	uint32_t events = moved ? ELA_PEER_CANDIDATE : 0;
-
-	atomic_store_explicit(&s->rx_ns, lane->now_ns, memory_order_relaxed);
-	if (!atomic_load_explicit(&s->opened, memory_order_relaxed)) {
-		atomic_store_explicit(&s->opened, 1, memory_order_relaxed);
-		events |= ELA_PEER_OPENED;
-	}
-	if (events)
-		ela_peer_event(s->peer, events);
-}
-
 /* True when the op opened; counts otherwise. */
 static bool verdict_ok(struct ela_lane *lane, const struct ela_cipher_op *op)
 {
@@ -209,7 +197,7 @@ static bool open_run(struct ela_lane *lane, struct run *run)
 	opened = open_locked(lane, run, &moved);
 	(void)pthread_mutex_unlock(&run->session->lock);
 	if (opened)
-		count_opened(lane, run, moved);
+		ela_lane_heard(lane, run->session, moved ? ELA_PEER_CANDIDATE : 0);
 	return opened;
 }
 
@@ -284,26 +272,56 @@ static void add_to_run(struct run *run, uint8_t *frame, uint32_t len)
 	ela_frame_nonce(frame, run->session->recv_iv, op->nonce);
 }
 
+static void take_frame(struct ela_lane *lane, struct run *run, uint8_t *frame, uint32_t len)
+{
+	struct ela_session *s = check_frame(lane, frame, len, run->path);
+
+	if (!s)
+		return; /* ends only itself */
+	if (s != run->session || run->n == ELA_BURST) {
+		finish_run(lane, run);
+		run->session = s;
+	}
+	add_to_run(run, frame, len);
+}
+
+/* Relayed frames at the start of a train: those for this node are runs of their own. How many bytes that was. */
+static uint32_t take_relayed(struct ela_lane *lane, struct run *run, uint8_t *data, uint32_t len, uint32_t segment)
+{
+	const struct ela_path *path = run->path;
+	struct ela_relay_run relayed;
+	uint32_t taken = ela_relay_take(lane, data, len, segment, run->ecn, &relayed);
+
+	finish_run(lane, run); /* in the order of arrival */
+	run->path = &relayed.path;
+	run->session = NULL;
+	for (uint32_t i = 0; i < relayed.n; i++)
+		take_frame(lane, run, relayed.frames[i], relayed.lens[i]);
+	finish_run(lane, run);
+	run->path = path;
+	run->session = NULL;
+	return taken;
+}
+
 void ela_decapsulate_train(
 	struct ela_lane *lane, uint8_t *data, uint32_t len, uint32_t segment, const struct ela_path *path, uint8_t ecn)
 {
+	uint32_t at = 0;
 	struct run run;
 
 	run.session = NULL;
 	run.path = path;
 	run.ecn = ecn;
 	run.n = 0;
-	for (uint32_t at = 0; at < len; at += segment) {
+	while (at < len) {
 		uint32_t size = len - at < segment ? len - at : segment;
-		struct ela_session *s = check_frame(lane, data + at, size, path);
 
-		if (!s)
-			continue; /* ends only itself */
-		if (s != run.session || run.n == ELA_BURST) {
-			finish_run(lane, &run);
-			run.session = s;
+		if (__builtin_expect(ela_frame_is_relayed(data + at, size), 0)) {
+			at += take_relayed(lane, &run, data + at, len - at, segment);
+			continue;
 		}
-		add_to_run(&run, data + at, size);
+		take_frame(lane, &run, data + at, size);
+		at += size;
 	}
 	finish_run(lane, &run);
 }

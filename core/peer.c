@@ -536,6 +536,7 @@ static void remove_peer(struct ela_node *node, struct ela_peer *peer)
 	g_ptr_array_set_size(peer->names, 0); /* cancels its look-ups */
 	ela_peer_reset(peer);
 	ela_node_forget_routes(node, peer);
+	ela_forward_forget(node, peer);
 	ela_qsbr_retire(&node->qsbr, free_peer, peer);
 }
 

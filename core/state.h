@@ -11,6 +11,7 @@
 
 #include "coalesce.h"
 #include "fib.h"
+#include "forward.h"
 #include "handshake.h"
 #include "node.h"
 #include "qsbr.h"
@@ -59,6 +60,7 @@ struct ela_tx {
 	struct ela_path path;
 	struct ela_transport *transport;
 	struct ela_link *link; /* stream connection, NULL for datagrams */
+	struct ela_peer *via;  /* the neighbour that relays; its own tx then says transport and path */
 	uint32_t max_frame;    /* bytes of the largest datagram of this path */
 	uint32_t max_packet;   /* bytes of the largest packet that fits into one */
 	uint32_t max_segments, max_train;
@@ -264,6 +266,8 @@ struct ela_node {
 	/* Published to lanes. */
 	_Atomic(struct ela_fib *) routes;
 	_Atomic(struct ela_fib *) sources;
+	_Atomic(struct ela_forward *) forward; /* NULL until something is set: this node does not relay */
+	struct ela_relay_limits *relay_limits; /* there before the first forward */
 	_Atomic(struct ela_peers *) peers;
 	_Atomic(struct ela_session *) index[ELA_INDEX_SLOTS];
 	struct ela_qsbr qsbr;
@@ -284,6 +288,8 @@ struct ela_node {
 	uint32_t next_peer_number;
 	GHashTable *routes_by_prefix; /* char * -> struct ela_peer *: what routing set */
 	bool routes_dirty;
+	GHashTable *forward_by_id; /* node ID -> struct ela_forward_entry *, NULL until something is set */
+	bool forward_dirty;
 	struct ela_timer *wake, *tick, *soon; /* wake: of attention without threads */
 	uint64_t tick_at_ns, active_ns;       /* traffic was last seen */
 	GPtrArray *links;                     /* all stream connections */
