@@ -123,17 +123,20 @@ static void deliver(struct ela_lane *lane, const struct run *run, struct ela_pac
 
 /* ---- opening ---- */
 
-/* Newest frame of the run from another place than we send to: control will challenge it. Called with the lock held. */
+/*
+ * Newest frame of the run from another place than we send to: control will challenge it. What was relayed moves
+ * nothing: a session may be reached over several ways at once. Called with the lock held.
+ */
 static bool note_path(struct run *run, bool newest)
 {
 	struct ela_session *s = run->session;
 	struct ela_tx *tx = atomic_load_explicit(&s->peer->tx, memory_order_acquire);
 
-	if (!newest || !tx || tx->session != s || run->path->link || tx->link ||
+	if (!newest || !tx || tx->session != s || run->path->link || tx->link || tx->pinned || ela_path_is_via(run->path) ||
 		(memcmp(&tx->path.remote, &run->path->remote, sizeof tx->path.remote) == 0 &&
 			tx->path.transport == run->path->transport))
 		return false;
-	s->candidate = ela_via_from(run->path, s->peer->id);
+	s->candidate = *run->path;
 	return true;
 }
 

@@ -145,7 +145,8 @@ static bool read_greeting(struct ela_link *link, bool *ret_did)
 	}
 	link->greeting_len = 0;
 	*ret_did = true;
-	if (++link->greetings > GREETINGS || record.kind != ELA_RECORD_FRAME || !ela_header_ok(record.data, record.len) ||
+	if (++link->greetings > GREETINGS || ela_frame_is_relayed(record.data, record.len) ||
+		record.kind != ELA_RECORD_FRAME || !ela_header_ok(record.data, record.len) ||
 		(record.data[1] != ELA_TYPE_HANDSHAKE && record.data[1] != ELA_TYPE_MESSAGE)) {
 		refuse(link);
 		return false;

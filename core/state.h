@@ -61,6 +61,9 @@ struct ela_tx {
 	struct ela_transport *transport;
 	struct ela_link *link; /* stream connection, NULL for datagrams */
 	struct ela_peer *via;  /* the neighbour that relays; its own tx then says transport and path */
+	uint32_t room;         /* hop fields in front of each frame: ELA_HOP_LEN through a neighbour, else 0 */
+	uint32_t overhead;     /* room and the session's */
+	bool pinned;           /* control chose the neighbour: frames from elsewhere move nothing */
 	uint32_t max_frame;    /* bytes of the largest datagram of this path */
 	uint32_t max_packet;   /* bytes of the largest packet that fits into one */
 	uint32_t max_segments, max_train;
@@ -142,6 +145,9 @@ struct ela_peer {
 	uint64_t last_init_ns;
 	struct ela_addr *addrs; /* of all endpoints, names resolved */
 	uint32_t n_addrs;
+	struct ela_peer *via;                    /* packets go through this neighbour; NULL = directly */
+	uint32_t last_via;                       /* number of the one they went through last, 0 = directly */
+	uint64_t seek_ns;                        /* when a direct way was looked for last */
 	GPtrArray *names;                        /* struct ela_peer_name: endpoints that are names */
 	struct ela_link *link;                   /* stream connection in use */
 	struct ela_link *dialling[ELA_ATTEMPTS]; /* those being made, perhaps because the one in use went silent */
@@ -216,6 +222,8 @@ struct ela_lane {
 	uint8_t ops_ecn[ELA_BURST];
 	struct ela_send sends[ELA_MAX_SENDS];
 	struct ela_tx *sends_tx[ELA_MAX_SENDS];
+	struct ela_tx *sends_hop[ELA_MAX_SENDS]; /* the neighbour's tx, or sends_tx again */
+	bool sends_via;                          /* some still lack their hop fields */
 	uint16_t sends_frames[ELA_MAX_SENDS];
 	bool send_closed; /* the last one takes no further frame */
 	uint32_t n_sends, sends_done, train_limit;
