@@ -362,8 +362,7 @@ static void wait_for_session(struct ela_lane *lane, struct ela_peer *peer, const
 {
 	struct ela_waiter *w = &lane->waiters[lane->n_waiters];
 
-	atomic_store_explicit(&peer->want_ns, lane->now_ns, memory_order_relaxed);
-	ela_peer_event(peer, ELA_PEER_WANT);
+	ela_lane_want(lane, peer);
 	if (lane->n_waiters == ELA_WAITERS || pkt->len > ELA_WAITER_LEN - ELA_ROOM_FRONT) {
 		ELA_COUNT(lane, DROP_NOSESSION, 1);
 		return;

@@ -32,8 +32,8 @@ struct flow {
 struct ela_flowqueue {
 	struct flow flows[FLOWS];
 	struct flow *round, *round_tail;
-	struct ela_flow_buf *front; /* put back by unpop */
-	uint32_t bytes, packets;
+	struct ela_flow_buf *front;      /* put back by unpop */
+	uint32_t bytes, packets, frames; /* but for the one in front */
 };
 
 struct ela_flowqueue *ela_flowqueue_new(void)
@@ -55,6 +55,7 @@ static struct ela_flow_buf *take_head(struct ela_flowqueue *q, struct flow *f)
 	f->packets--;
 	q->bytes -= buf->pkt.len;
 	q->packets--;
+	q->frames -= buf->frames;
 	return buf;
 }
 
@@ -175,6 +176,7 @@ uint32_t ela_flowqueue_push(struct ela_flowqueue *q, struct ela_flow_buf *buf, u
 	f->packets++;
 	q->bytes += buf->pkt.len;
 	q->packets++;
+	q->frames += buf->frames;
 	if (!f->in_round) {
 		f->deficit = QUANTUM;
 		join_round(q, f);
@@ -292,4 +294,9 @@ void ela_flowqueue_unpop(struct ela_flowqueue *q, struct ela_flow_buf *buf)
 uint32_t ela_flowqueue_length(const struct ela_flowqueue *q)
 {
 	return q->packets + (q->front ? 1 : 0);
+}
+
+uint32_t ela_flowqueue_frames(const struct ela_flowqueue *q)
+{
+	return q->frames + (q->front ? q->front->frames : 0);
 }

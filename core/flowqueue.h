@@ -48,5 +48,7 @@ struct ela_flow_buf *ela_flowqueue_pop(struct ela_flowqueue *q, uint64_t now_ns,
 /* Puts back what pop gave, at the very front. */
 void ela_flowqueue_unpop(struct ela_flowqueue *q, struct ela_flow_buf *buf);
 uint32_t ela_flowqueue_length(const struct ela_flowqueue *q);
+/* The same with every frame of a train counted. */
+uint32_t ela_flowqueue_frames(const struct ela_flowqueue *q);
 
 #endif

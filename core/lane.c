@@ -202,6 +202,12 @@ void ela_lane_heard(struct ela_lane *lane, struct ela_session *s, uint32_t event
 		ela_peer_event(s->peer, events);
 }
 
+void ela_lane_want(struct ela_lane *lane, struct ela_peer *peer)
+{
+	atomic_store_explicit(&peer->want_ns, lane->now_ns, memory_order_relaxed);
+	ela_peer_event(peer, ELA_PEER_WANT);
+}
+
 /* ---- control's side ---- */
 
 void ela_lane_wake(struct ela_lane *lane)

@@ -36,6 +36,9 @@ uint32_t ela_lane_send(
 /* [lane] Something of that session was good: it lives, and its keys work. events: more of what control is to know. */
 void ela_lane_heard(struct ela_lane *lane, struct ela_session *s, uint32_t events);
 
+/* [lane] Something wants to go to that peer and cannot: control is to start a handshake. */
+void ela_lane_want(struct ela_lane *lane, struct ela_peer *peer);
+
 /* capsulate.c: device -> peers (thesis 5.2.2 capsulate). */
 bool ela_capsulate_turn(struct ela_lane *lane);
 /* Sends what a full socket held back; false while it still is full. */

@@ -38,7 +38,9 @@ static void close_and_free(void *data)
 	struct ela_link *link = data;
 
 	link->transport->ops->conn_close(link->transport->self, link->conn);
-	ELA_COUNT(link->node, DROP_QUEUE, link->inbox_n + (link->queue ? ela_flowqueue_length(link->queue) : 0));
+	for (const struct ela_flow_buf *buf = link->inbox_packets; buf; buf = buf->next)
+		ELA_COUNT(link->node, DROP_QUEUE, buf->frames);
+	ELA_COUNT(link->node, DROP_QUEUE, link->queue ? ela_flowqueue_frames(link->queue) : 0);
 	(void)pthread_mutex_destroy(&link->inbox_lock); /* nobody holds it after the grace period */
 	ela_link_drop_lane_state(link);
 	g_free(link);

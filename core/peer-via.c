@@ -134,11 +134,15 @@ void ela_via_tick(struct ela_peer *peer, uint64_t now_ns)
 
 int ela_via_send(struct ela_node *node, const struct ela_path *path, const uint8_t *frame, uint32_t len)
 {
-	const struct ela_peer *neighbour = ela_peer_by_number(node, ela_via_neighbour(path));
+	struct ela_peer *neighbour = ela_peer_by_number(node, ela_via_neighbour(path));
 	const struct ela_tx *hop = neighbour ? neighbour->tx_shadow : NULL;
 	uint8_t out[ELA_DATAGRAM_MAX_CONTROL], *frames[] = {out};
 	bool due = false;
 
+	if (!hop && neighbour) { /* who is wanted behind it wants it */
+		atomic_store_explicit(&neighbour->want_ns, ela_loop_now(node->loop), memory_order_relaxed);
+		ela_peer_event(neighbour, ELA_PEER_WANT);
+	}
 	if (!hop || hop->via)
 		return -ENOTCONN;
 	if (len > sizeof out - ELA_HOP_LEN)

@@ -168,6 +168,7 @@ static struct ela_tx *next_hop(struct ela_lane *lane, const struct incoming *in,
 	if (!tx || tx->via || lane->now_ns >= tx->session->dead_ns ||
 		atomic_load_explicit(&lane->node->suspended, memory_order_relaxed)) {
 		ELA_COUNT(lane, DROP_FORWARD_DOWN, 1);
+		ela_lane_want(lane, to->peer);
 		return NULL;
 	}
 	return tx;

@@ -202,6 +202,38 @@ START_TEST(narrow_hop)
 }
 END_TEST
 
+/* All keys expire in silence; the first packet behind two relays brings up every link that it needs. */
+START_TEST(silence)
+{
+	struct sim *s = world(sim_seed(_i), (enum medium)SIM_KIND(2), 1);
+
+	for (uint32_t i = 0; i < 5; i++)
+		s->nodes[i].spec.dials = i == EDGE ? BIT(1)
+								 : i == 1  ? BIT(EDGE) | BIT(2)
+								 : i == 2  ? BIT(1) | BIT(OTHER)
+										   : BIT(2);
+	sim_up_all(s);
+	tell(s, 1);
+	tell(s, 2);
+	via(s, EDGE, OTHER, 1);
+	via(s, OTHER, EDGE, 2);
+	for (uint32_t n = 0; n < 2; n++) {
+		uint64_t began_ns = sim_now(s);
+
+		both_ways(s, 20 * ELA_MSEC, 8 * ELA_SEC);
+		sim_run(s, 10 * ELA_SEC);
+		sim_equal(s,
+			sim_lost(s, EDGE, OTHER, began_ns + 4 * ELA_SEC, SIM_ALL) +
+				sim_lost(s, OTHER, EDGE, began_ns + 4 * ELA_SEC, SIM_ALL),
+			0);
+		sim_run(s, 400 * ELA_SEC);
+		for (uint32_t i = 0; i < 4; i++) /* edge, core, core, edge: nothing is kept for nobody */
+			sim_check(s, i == 3 || !sim_peer(s, i, i + 1)->tx_shadow, "still up");
+	}
+	sim_free(s);
+}
+END_TEST
+
 /* ---- the network does what it may ---- */
 
 START_TEST(bad_network)
@@ -485,6 +517,7 @@ static void fill(Suite *suite)
 	sim_add(suite, perfect, 12);
 	sim_add(suite, superpackets, 9);
 	sim_add(suite, narrow_hop, 4);
+	sim_add(suite, silence, 4);
 	sim_add(suite, bad_network, 12);
 	sim_add(suite, relay_restarts, 9);
 	sim_add(suite, switching, 12);
