@@ -159,7 +159,7 @@ static inline void break_train(struct ela_lane *lane)
 }
 
 /* A sealed frame stands at the end of the send buffer: put it into the last train, or begin one. */
-static void emit(
+static inline void emit(
 	struct ela_lane *lane, struct ela_tx *tx, struct ela_tx *hop, uint8_t *frame, uint32_t len, uint8_t ecn)
 {
 	uint32_t i = lane->n_sends - 1;
@@ -176,7 +176,6 @@ static void emit(
 	lane->sends[i] = (struct ela_send){.data = frame, .len = len, .segment = len, .path = &hop->path, .ecn = ecn};
 	lane->sends_tx[i] = tx;
 	lane->sends_hop[i] = hop;
-	lane->sends_via |= tx->via != NULL;
 	lane->sends_frames[i] = 1;
 	lane->send_closed = false;
 }
@@ -193,20 +192,21 @@ static void seal_staged(struct ela_lane *lane)
 {
 	struct ela_tx *tx = lane->ops_tx, *hop;
 	struct ela_session *s;
-	uint32_t n = lane->n_ops;
+	uint32_t n = lane->n_ops, room;
 	uint8_t *end;
 
 	if (n == 0)
 		return;
 	s = tx->session;
+	room = tx->room;
 	hop = hop_of(tx);
 	lane->n_ops = 0;
 	(void)s->cipher->seal(s->lanes[lane->number].seal_key, lane->ops, n); /* each op's verdict is looked at */
-	end = lane->ops[0].dst - ELA_FRAME_HEAD - tx->room;
+	end = lane->ops[0].dst - ELA_FRAME_HEAD - room;
 	for (uint32_t i = 0; i < n; i++) {
 		struct ela_cipher_op *op = &lane->ops[i];
-		uint8_t *frame = op->dst - ELA_FRAME_HEAD - tx->room;
-		uint32_t len = tx->room + ELA_FRAME_HEAD + op->ret_len;
+		uint8_t *frame = op->dst - ELA_FRAME_HEAD - room;
+		uint32_t len = room + ELA_FRAME_HEAD + op->ret_len;
 
 		if (op->verdict != 0 || !hop) {
 			ELA_COUNT(lane, DROP_SEND, 1);
@@ -214,8 +214,10 @@ static void seal_staged(struct ela_lane *lane)
 		}
 		if (frame != end)
 			memmove(end, frame, len);
-		if (tx->room)
+		if (__builtin_expect(room != 0, 0)) {
 			ela_hop_wrap(end);
+			lane->sends_via = true;
+		}
 		emit(lane, tx, hop, end, len, lane->ops_ecn[i]);
 		end += len;
 	}

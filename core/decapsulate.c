@@ -275,7 +275,7 @@ static void add_to_run(struct run *run, uint8_t *frame, uint32_t len)
 	ela_frame_nonce(frame, run->session->recv_iv, op->nonce);
 }
 
-static void take_frame(struct ela_lane *lane, struct run *run, uint8_t *frame, uint32_t len)
+static inline void take_frame(struct ela_lane *lane, struct run *run, uint8_t *frame, uint32_t len)
 {
 	struct ela_session *s = check_frame(lane, frame, len, run->path);
 
@@ -288,8 +288,12 @@ static void take_frame(struct ela_lane *lane, struct run *run, uint8_t *frame, u
 	add_to_run(run, frame, len);
 }
 
-/* Relayed frames at the start of a train: those for this node are runs of their own. How many bytes that was. */
-static uint32_t take_relayed(struct ela_lane *lane, struct run *run, uint8_t *data, uint32_t len, uint32_t segment)
+/*
+ * Relayed frames at the start of a train: those for this node are runs of their own. How many bytes that was. Not
+ * inlined: direct frames should not pay for its stack.
+ */
+__attribute__((noinline)) static uint32_t take_relayed(
+	struct ela_lane *lane, struct run *run, uint8_t *data, uint32_t len, uint32_t segment)
 {
 	const struct ela_path *path = run->path;
 	struct ela_relay_run relayed;
