@@ -10,6 +10,7 @@
 #include "icmp.h"
 #include "lane.h"
 #include "link.h"
+#include "relay.h"
 
 #include <errno.h>
 
@@ -21,6 +22,7 @@ static void forget_sends(struct ela_lane *lane)
 	lane->n_sends = lane->sends_done = 0;
 	lane->out_len = 0;
 	lane->send_closed = false;
+	lane->sends_via = false;
 	lane->blocked_ns = 0;
 }
 
@@ -33,7 +35,7 @@ static void hold(struct ela_lane *lane)
 	for (uint32_t i = lane->sends_done; i < lane->n_sends; i++) {
 		lane->held_paths[i] = *lane->sends[i].path;
 		lane->sends[i].path = &lane->held_paths[i];
-		lane->sends_tx[i] = NULL;
+		lane->sends_tx[i] = lane->sends_hop[i] = NULL;
 	}
 	for (uint32_t i = 0; i < lane->n_datagrams; i++)
 		if (lane->datagrams[i].transport == lane->sends_transport)
@@ -54,7 +56,7 @@ static bool handle_failure(struct ela_lane *lane, int err)
 			lane->held_paths[lane->sends_done].local = (struct ela_addr){0};
 			send->path = &lane->held_paths[lane->sends_done];
 			if (tx)
-				ela_peer_event(tx->session->peer, ELA_PEER_LOCAL_GONE);
+				ela_peer_event(tx->via ? tx->via : tx->session->peer, ELA_PEER_LOCAL_GONE);
 			return false; /* again, the kernel chooses */
 		}
 		ELA_COUNT(lane, DROP_SEND, frames);
@@ -70,28 +72,51 @@ static bool handle_failure(struct ela_lane *lane, int err)
 	}
 }
 
-/* Hands n trains over, from the first that is not sent; how many went. */
-static uint32_t send_some(struct ela_lane *lane, uint32_t n, int *ret_err)
+/* What goes through neighbours: hop fields, or into the queue of the neighbour's connection, where it gets them later.
+ */
+static void finish_via(struct ela_lane *lane)
 {
-	struct ela_transport *t = lane->sends_transport;
-	int done;
+	for (uint32_t i = lane->sends_done; i < lane->n_sends; i++) {
+		const struct ela_tx *hop = lane->sends_hop[i];
+		struct ela_send *send = &lane->sends[i];
+		uint8_t *bytes = lane->out + (send->data - lane->out);
 
-	*ret_err = 0;
-	if (lane->number == 0)
-		(void)pthread_mutex_lock(&t->send_lock); /* control sends here too; a default mutex cannot fail */
-	done = t->ops->send_burst(t->self, lane->number, lane->sends + lane->sends_done, n, ret_err);
-	if (lane->number == 0)
-		(void)pthread_mutex_unlock(&t->send_lock);
-	return done > 0 ? (uint32_t)done : 0;
+		if (!lane->sends_tx[i]->via)
+			continue;
+		if (hop->link)
+			ela_link_relay(lane, hop->link, bytes, send->len, send->segment, true);
+		else if (hop->transport != lane->sends_transport) /* it moved within this very turn */
+			ELA_COUNT(lane, DROP_SEND, lane->sends_frames[i]);
+		else if (ela_relay_seal(lane, hop->session, bytes, send->len, send->segment))
+			continue;
+		send->len = lane->sends_frames[i] = 0; /* done with, and counted */
+	}
+	lane->sends_via = false;
+}
+
+/* How many trains from the first unsent one a transport may be given at once; passes over those that are done with. */
+static uint32_t next_sends(struct ela_lane *lane)
+{
+	uint32_t n = 0, left;
+
+	while (lane->sends_done < lane->n_sends && lane->sends[lane->sends_done].len == 0)
+		lane->sends_done++;
+	left = MIN(lane->n_sends - lane->sends_done, lane->sends_transport->burst);
+	while (n < left && lane->sends[lane->sends_done + n].len != 0)
+		n++;
+	return n;
 }
 
 /* Sends what is staged; false when the socket is full and the rest is held. */
 static bool flush_sends(struct ela_lane *lane)
 {
-	while (lane->sends_done < lane->n_sends) {
-		uint32_t asked = MIN(lane->n_sends - lane->sends_done, lane->sends_transport->burst);
+	uint32_t asked;
+
+	if (__builtin_expect(lane->sends_via, 0))
+		finish_via(lane);
+	while (lane->n_sends && (asked = next_sends(lane)) != 0) {
 		int err;
-		uint32_t done = send_some(lane, asked, &err);
+		uint32_t done = ela_lane_send(lane, lane->sends_transport, lane->sends + lane->sends_done, asked, &err);
 
 		for (uint32_t i = 0; i < done; i++) {
 			ELA_COUNT(lane, FRAMES_OUT, lane->sends_frames[lane->sends_done + i]);
@@ -134,12 +159,13 @@ static inline void break_train(struct ela_lane *lane)
 }
 
 /* A sealed frame stands at the end of the send buffer: put it into the last train, or begin one. */
-static void emit(struct ela_lane *lane, struct ela_tx *tx, uint8_t *frame, uint32_t len, uint8_t ecn)
+static inline void emit(
+	struct ela_lane *lane, struct ela_tx *tx, struct ela_tx *hop, uint8_t *frame, uint32_t len, uint8_t ecn)
 {
 	uint32_t i = lane->n_sends - 1;
 
-	if (lane->n_sends && !lane->send_closed && lane->sends_tx[i] == tx && lane->sends[i].ecn == ecn &&
-		len <= lane->sends[i].segment && lane->sends_frames[i] < lane->train_limit &&
+	if (lane->n_sends && !lane->send_closed && lane->sends_tx[i] == tx && lane->sends_hop[i] == hop &&
+		lane->sends[i].ecn == ecn && len <= lane->sends[i].segment && lane->sends_frames[i] < lane->train_limit &&
 		lane->sends[i].len + len <= tx->max_train) {
 		lane->sends[i].len += len;
 		lane->sends_frames[i]++;
@@ -147,38 +173,52 @@ static void emit(struct ela_lane *lane, struct ela_tx *tx, uint8_t *frame, uint3
 		return;
 	}
 	i = lane->n_sends++;
-	lane->sends[i] = (struct ela_send){.data = frame, .len = len, .segment = len, .path = &tx->path, .ecn = ecn};
+	lane->sends[i] = (struct ela_send){.data = frame, .len = len, .segment = len, .path = &hop->path, .ecn = ecn};
 	lane->sends_tx[i] = tx;
+	lane->sends_hop[i] = hop;
 	lane->sends_frames[i] = 1;
 	lane->send_closed = false;
+}
+
+/* Whose path and transport carry what tx sends: its own, or those of the neighbour as they are now; NULL: it is gone.
+ */
+static inline struct ela_tx *hop_of(struct ela_tx *tx)
+{
+	return __builtin_expect(tx->via != NULL, 0) ? atomic_load_explicit(&tx->via->tx, memory_order_acquire) : tx;
 }
 
 /* Seals the staged ops and emits their frames, moving them together where a cipher used less than its overhead. */
 static void seal_staged(struct ela_lane *lane)
 {
-	struct ela_tx *tx = lane->ops_tx;
+	struct ela_tx *tx = lane->ops_tx, *hop;
 	struct ela_session *s;
-	uint32_t n = lane->n_ops;
+	uint32_t n = lane->n_ops, room;
 	uint8_t *end;
 
 	if (n == 0)
 		return;
 	s = tx->session;
+	room = tx->room;
+	hop = hop_of(tx);
 	lane->n_ops = 0;
 	(void)s->cipher->seal(s->lanes[lane->number].seal_key, lane->ops, n); /* each op's verdict is looked at */
-	end = lane->ops[0].dst - ELA_FRAME_HEAD;
+	end = lane->ops[0].dst - ELA_FRAME_HEAD - room;
 	for (uint32_t i = 0; i < n; i++) {
 		struct ela_cipher_op *op = &lane->ops[i];
-		uint8_t *frame = op->dst - ELA_FRAME_HEAD;
-		uint32_t len = ELA_FRAME_HEAD + op->ret_len;
+		uint8_t *frame = op->dst - ELA_FRAME_HEAD - room;
+		uint32_t len = room + ELA_FRAME_HEAD + op->ret_len;
 
-		if (op->verdict != 0) {
+		if (op->verdict != 0 || !hop) {
 			ELA_COUNT(lane, DROP_SEND, 1);
 			continue;
 		}
 		if (frame != end)
 			memmove(end, frame, len);
-		emit(lane, tx, end, len, lane->ops_ecn[i]);
+		if (__builtin_expect(room != 0, 0)) {
+			ela_hop_wrap(end);
+			lane->sends_via = true;
+		}
+		emit(lane, tx, hop, end, len, lane->ops_ecn[i]);
 		end += len;
 	}
 	lane->out_len = (uint32_t)(end - lane->out);
@@ -192,7 +232,7 @@ static bool make_room(struct ela_lane *lane, struct ela_tx *tx, uint32_t len)
 		return false; /* what is held keeps its place: nothing comes behind it */
 	if (lane->n_ops && (lane->ops_tx != tx || lane->n_ops == ELA_BURST))
 		seal_staged(lane);
-	if (lane->n_sends + lane->n_ops + 1 < ELA_MAX_SENDS && lane->out_len + len + tx->session->overhead <= ELA_OUT_LEN &&
+	if (lane->n_sends + lane->n_ops + 1 < ELA_MAX_SENDS && lane->out_len + len + tx->overhead <= ELA_OUT_LEN &&
 		(lane->n_sends == 0 || lane->sends_transport == tx->transport))
 		return true;
 	seal_staged(lane);
@@ -221,7 +261,7 @@ static int stage(struct ela_lane *lane, struct ela_tx *tx, const uint8_t *packet
 	if (due)
 		ela_peer_event(s->peer, ELA_PEER_REKEY);
 	lane->train_limit = limit; /* not before: what was staged for another peer is sealed by now */
-	frame = lane->out + lane->out_len;
+	frame = lane->out + lane->out_len + tx->room;
 	ela_header_put(frame, ELA_TYPE_EPACKET, (uint8_t)(flags | ecn << ELA_FLAG_ECN_SHIFT), s->with.remote_id);
 	ela_frame_put(frame, s->with.remote_index, counter);
 	op = &lane->ops[lane->n_ops];
@@ -232,7 +272,7 @@ static int stage(struct ela_lane *lane, struct ela_tx *tx, const uint8_t *packet
 	lane->ops_ecn[lane->n_ops++] = ecn;
 	lane->ops_tx = tx;
 	lane->sends_transport = tx->transport;
-	lane->out_len += len + s->overhead;
+	lane->out_len += len + tx->overhead;
 	return 0;
 }
 
@@ -292,7 +332,7 @@ static void send_superpacket(
 	flags = seg.elide ? ELA_FLAG_CSUM : 0;
 	ELA_COUNT(lane, SUPERPACKETS_CUT, 1);
 	seal_staged(lane);
-	limit = even_trains(tx, seg.count, seg.hdr_len + seg.size + tx->session->overhead);
+	limit = even_trains(tx, seg.count, seg.hdr_len + seg.size + tx->overhead);
 	break_train(lane);
 	while (ela_segment_next(&seg, &data, &len)) {
 		err = stage(lane, tx, data, len, flags, cls->ecn, limit);
@@ -343,8 +383,7 @@ static void wait_for_session(struct ela_lane *lane, struct ela_peer *peer, const
 {
 	struct ela_waiter *w = &lane->waiters[lane->n_waiters];
 
-	atomic_store_explicit(&peer->want_ns, lane->now_ns, memory_order_relaxed);
-	ela_peer_event(peer, ELA_PEER_WANT);
+	ela_lane_want(lane, peer);
 	if (!may_wait(lane, peer, pkt->len)) {
 		ELA_COUNT(lane, DROP_NOSESSION, 1);
 		return;
@@ -366,6 +405,12 @@ static struct ela_tx *usable_tx(struct ela_lane *lane, struct ela_peer *peer)
 	if (!tx || lane->now_ns >= tx->session->dead_ns ||
 		atomic_load_explicit(&lane->node->suspended, memory_order_relaxed))
 		return NULL;
+	if (__builtin_expect(tx->via != NULL, 0)) {
+		const struct ela_tx *hop = hop_of(tx);
+
+		if (!hop || hop->via || lane->now_ns >= hop->session->dead_ns)
+			return NULL;
+	}
 	return tx;
 }
 

@@ -9,6 +9,7 @@
  */
 #include "peer.h"
 #include "ping.h"
+#include "via.h"
 
 #include "dialogue.h"
 
@@ -82,8 +83,8 @@ bool ela_control_probe(struct ela_peer *peer, uint32_t frame_len, uint32_t token
 
 	/* Larger frames than a control message: jumbo paths are trusted once 2 KiB pass (RFC 8899 allows any lower bound).
 	 */
-	frame_len = CLAMP(frame_len, ELA_FRAME_MIN + HEAD, ELA_DATAGRAM_MAX_CONTROL);
-	len = frame_len - ELA_FRAME_MIN;
+	frame_len = CLAMP(frame_len, ELA_FRAME_MIN + HEAD + tx->room, ELA_DATAGRAM_MAX_CONTROL);
+	len = frame_len - ELA_FRAME_MIN - tx->room;
 	ela_put32(message, token);
 	message[4] = OP_PROBE;
 	message[5] = 0;
@@ -136,7 +137,7 @@ void ela_control_challenge(struct ela_peer *peer)
 	path = s->candidate;
 	s->candidate.transport = UINT32_MAX;
 	(void)pthread_mutex_unlock(&s->lock);
-	if (path.transport == UINT32_MAX || same_remote(&path, &peer->tx_shadow->path) ||
+	if (path.transport == UINT32_MAX || peer->via || same_remote(&path, &peer->tx_shadow->path) ||
 		!ela_addr_allowed(node, &path.remote))
 		return;
 	/* One at a time, unless the newest place is another one: the node has moved on. */
@@ -153,6 +154,18 @@ void ela_control_challenge(struct ela_peer *peer)
 	peer->challenge_ns = now;
 	ELA_COUNT(node, PATH_CHALLENGES, 1);
 	(void)send_op(peer, s, &path, OP_CHALLENGE, 0, peer->challenge, CHALLENGE_LEN); /* its next frame asks again */
+}
+
+void ela_control_try(struct ela_peer *peer, const struct ela_path *path)
+{
+	struct ela_session *s = peer->current;
+
+	if (!s)
+		return;
+	(void)pthread_mutex_lock(&s->lock); /* a default mutex cannot fail */
+	s->candidate = *path;
+	(void)pthread_mutex_unlock(&s->lock);
+	ela_control_challenge(peer);
 }
 
 static bool take_answer(
@@ -231,16 +244,16 @@ static void note_candidate(struct ela_peer *peer, struct ela_session *s, const s
 	if (!newest || s != peer->current || !peer->tx_shadow || path->link || peer->tx_shadow->path.link ||
 		same_remote(path, &peer->tx_shadow->path))
 		return;
-	(void)pthread_mutex_lock(&s->lock); /* a default mutex cannot fail */
-	s->candidate = *path;
-	(void)pthread_mutex_unlock(&s->lock);
-	ela_control_challenge(peer);
+	if (ela_path_is_via(path) && peer->misses == 0)
+		return; /* a relayed one moves nothing as long as the way in use answers */
+	ela_control_try(peer, path);
 }
 
-void ela_control_input(struct ela_node *node, const struct ela_path *path, const uint8_t *data, uint32_t len)
+void ela_control_input(struct ela_node *node, const struct ela_path *from, const uint8_t *data, uint32_t len)
 {
 	struct ela_session *s = len >= ELA_FRAME_MIN ? ela_index_find(node, ela_frame_index(data)) : NULL;
 	uint8_t message[ELA_DATAGRAM_MAX_CONTROL];
+	struct ela_path path;
 	uint32_t message_len;
 	uint64_t head;
 	int err;
@@ -249,6 +262,7 @@ void ela_control_input(struct ela_node *node, const struct ela_path *path, const
 		ela_stat_add(&node->stats, len < ELA_FRAME_MIN ? ELA_STAT_DROP_SHORT : ELA_STAT_DROP_INDEX, 1);
 		return;
 	}
+	path = ela_via_from(from, s->peer->id);
 	head = s->control_window.head;
 	err = ela_session_open_control(s, data, len, message, &message_len);
 	if (err != 0) {
@@ -261,15 +275,15 @@ void ela_control_input(struct ela_node *node, const struct ela_path *path, const
 	}
 	ELA_COUNT(node, FRAMES_IN, 1);
 	ELA_COUNT(node, BYTES_IN, len);
-	ela_peer_confirm(s->peer, s, path);
+	ela_peer_confirm(s->peer, s, &path);
 	if (s == s->peer->current)
 		s->peer->control_rx_ns = ela_loop_now(node->loop);
-	note_candidate(s->peer, s, path, s->control_window.head > head);
+	note_candidate(s->peer, s, &path, s->control_window.head > head);
 	if (message_len == 0)
 		return;
 	if (message_len >= HEAD && message[5] != 0)
 		ela_dialogue_input(s->peer, s->with.local_index, message, message_len);
-	else if (message_len < HEAD || !take_op(s->peer, s, path, message, message_len))
+	else if (message_len < HEAD || !take_op(s->peer, s, &path, message, message_len))
 		ELA_COUNT(node, DROP_MESSAGE, 1);
 }
 
@@ -374,6 +388,7 @@ bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns)
 		}
 		check_rekey(peer, now_ns, data_tx);
 		ela_pmtu_tick(peer, now_ns);
+		ela_via_tick(peer, now_ns);
 		busy |= peer->pmtu.probing != 0;
 	} else if (peer->config->keepalive_ns && peer->n_addrs && !ela_initiator_busy(peer)) {
 		ela_initiate(peer); /* wanted all the time, and nothing else asks for it */

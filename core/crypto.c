@@ -132,7 +132,7 @@ int ela_hkdf_sha256(const void *salt, size_t salt_len, const void *ikm, size_t i
 }
 
 /* A context with key, nonce and associated data in; NULL when the library failed. */
-static EVP_CIPHER_CTX *chachapoly_new(
+static EVP_CIPHER_CTX *begin_chachapoly(
 	int encrypt, const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -164,7 +164,7 @@ int ela_chachapoly_seal(const uint8_t key[32], const uint8_t nonce[12], const vo
 
 	if (aad_len > INT_MAX || len > INT_MAX - TAG_LEN)
 		return -EMSGSIZE;
-	ctx = chachapoly_new(1, key, nonce, aad, aad_len);
+	ctx = begin_chachapoly(1, key, nonce, aad, aad_len);
 	ok = ctx && chachapoly_run(ctx, plain, len, out) &&
 		 EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, out + len) == 1;
 	EVP_CIPHER_CTX_free(ctx);
@@ -186,13 +186,40 @@ int ela_chachapoly_open(const uint8_t key[32], const uint8_t nonce[12], const vo
 		return -EBADMSG;
 	len -= TAG_LEN;
 	memcpy(tag, sealed + len, TAG_LEN);
-	ctx = chachapoly_new(0, key, nonce, aad, aad_len);
+	ctx = begin_chachapoly(0, key, nonce, aad, aad_len);
 	ready = ctx && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_LEN, tag) == 1;
 	ok = ready && chachapoly_run(ctx, sealed, len, out);
 	EVP_CIPHER_CTX_free(ctx);
 	if (!ok)
 		ela_wipe(out, len);
 	return result(ok, ready ? -EBADMSG : -EIO);
+}
+
+/* The context is all there is: struct ela_chachapoly is another name for it. */
+struct ela_chachapoly *ela_chachapoly_new(const uint8_t key[32])
+{
+	static const uint8_t zero[12];
+
+	return (struct ela_chachapoly *)begin_chachapoly(1, key, zero, NULL, 0);
+}
+
+void ela_chachapoly_free(struct ela_chachapoly *c)
+{
+	EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *)c);
+}
+
+int ela_chachapoly_next(struct ela_chachapoly *c, const uint8_t nonce[12], const void *plain, size_t len, uint8_t *out)
+{
+	EVP_CIPHER_CTX *ctx = (EVP_CIPHER_CTX *)c;
+	bool ok;
+
+	if (len > INT_MAX - TAG_LEN)
+		return -EMSGSIZE;
+	ok = EVP_EncryptInit_ex2(ctx, NULL, NULL, nonce, NULL) == 1 && chachapoly_run(ctx, plain, len, out) &&
+		 EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, out + len) == 1;
+	if (!ok)
+		ela_wipe(out, len + TAG_LEN);
+	return result(ok, -EIO);
 }
 
 /*

@@ -35,6 +35,14 @@ int ela_chachapoly_seal(const uint8_t key[32], const uint8_t nonce[12], const vo
 int ela_chachapoly_open(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len,
 	const uint8_t *sealed, size_t len, uint8_t *out);
 /*
+ * The same with a context that is kept, for many short texts under one key: no allocation a call. Any thread, one at a
+ * time. new: NULL when the library failed; free takes NULL.
+ */
+struct ela_chachapoly;
+struct ela_chachapoly *ela_chachapoly_new(const uint8_t key[32]);
+void ela_chachapoly_free(struct ela_chachapoly *c);
+int ela_chachapoly_next(struct ela_chachapoly *c, const uint8_t nonce[12], const void *plain, size_t len, uint8_t *out);
+/*
  * X25519 (RFC 7748). x25519: -EBADMSG for a low-order point, whose result would be all zero. point_ok tells such a
  * point from its encoding alone, so that a parser refuses it without a scalar multiplication; not secret, not constant
  * time.

@@ -9,6 +9,8 @@
  */
 #include "ecn.h"
 #include "lane.h"
+#include "relay.h"
+#include "via.h"
 
 #include <errno.h>
 
@@ -126,13 +128,16 @@ static void deliver(struct ela_lane *lane, const struct run *run, struct ela_pac
 
 /* ---- opening ---- */
 
-/* Newest frame of the run from another place than we send to: control will challenge it. Called with the lock held. */
+/*
+ * Newest frame of the run from another place than we send to: control will challenge it. What was relayed moves
+ * nothing: a session may be reached over several ways at once. Called with the lock held.
+ */
 static bool note_path(struct run *run, bool newest)
 {
 	struct ela_session *s = run->session;
 	struct ela_tx *tx = atomic_load_explicit(&s->peer->tx, memory_order_acquire);
 
-	if (!newest || !tx || tx->session != s || run->path->link || tx->link ||
+	if (!newest || !tx || tx->session != s || run->path->link || tx->link || tx->pinned || ela_path_is_via(run->path) ||
 		(memcmp(&tx->path.remote, &run->path->remote, sizeof tx->path.remote) == 0 &&
 			tx->path.transport == run->path->transport))
 		return false;
@@ -141,7 +146,7 @@ static bool note_path(struct run *run, bool newest)
 }
 
 /* Replay pre-check, open, commit; leaves the verdict of each op. True when something opened. */
-static bool open_locked(struct ela_lane *lane, struct run *run, bool *ret_moved, bool *ret_first)
+static bool open_locked(struct ela_lane *lane, struct run *run, bool *ret_moved)
 {
 	struct ela_session *s = run->session;
 	uint32_t kept = 0, opened = 0;
@@ -179,23 +184,8 @@ static bool open_locked(struct ela_lane *lane, struct run *run, bool *ret_moved,
 		s->rx_bytes += run->ops[i].ret_len;
 	}
 	s->rx_frames += opened;
-	if (opened && !atomic_load_explicit(&s->opened, memory_order_relaxed)) {
-		s->first = *run->path;
-		atomic_store_explicit(&s->opened, 1, memory_order_release); /* control looks without the lock */
-		*ret_first = true;
-	}
 	*ret_moved = opened && note_path(run, newest);
 	return opened != 0;
-}
-
-static void count_opened(struct ela_lane *lane, struct run *run, bool moved, bool first)
-{
-	struct ela_session *s = run->session;
-	uint32_t events = (moved ? ELA_PEER_CANDIDATE : 0) | (first ? ELA_PEER_OPENED : 0);
-
-	atomic_store_explicit(&s->rx_ns, lane->now_ns, memory_order_relaxed);
-	if (events)
-		ela_peer_event(s->peer, events);
 }
 
 /* True when the op opened; counts otherwise. */
@@ -210,15 +200,15 @@ static bool verdict_ok(struct ela_lane *lane, const struct ela_cipher_op *op)
 /* Opens the run; true when something did and the packets may be taken. */
 static bool open_run(struct ela_lane *lane, struct run *run)
 {
-	bool moved = false, first = false, opened;
+	bool moved = false, opened;
 
 	if (run->n == 0)
 		return false;
 	(void)pthread_mutex_lock(&run->session->lock); /* a default mutex cannot fail */
-	opened = open_locked(lane, run, &moved, &first);
+	opened = open_locked(lane, run, &moved);
 	(void)pthread_mutex_unlock(&run->session->lock);
 	if (opened)
-		count_opened(lane, run, moved, first);
+		ela_lane_heard(lane, run->session, run->path, moved ? ELA_PEER_CANDIDATE : 0);
 	return opened;
 }
 
@@ -300,26 +290,60 @@ static void add_to_run(struct run *run, uint8_t *frame, uint32_t len)
 	ela_frame_nonce(frame, run->session->recv_iv, op->nonce);
 }
 
+static inline void take_frame(struct ela_lane *lane, struct run *run, uint8_t *frame, uint32_t len)
+{
+	struct ela_session *s = check_frame(lane, frame, len, run->path);
+
+	if (!s)
+		return; /* ends only itself */
+	if (s != run->session || run->n == ELA_BURST) {
+		finish_run(lane, run);
+		run->session = s;
+	}
+	add_to_run(run, frame, len);
+}
+
+/*
+ * Relayed frames at the start of a train: those for this node are runs of their own. How many bytes that was. Not
+ * inlined: direct frames should not pay for its stack.
+ */
+__attribute__((noinline)) static uint32_t take_relayed(
+	struct ela_lane *lane, struct run *run, uint8_t *data, uint32_t len, uint32_t segment)
+{
+	const struct ela_path *path = run->path;
+	struct ela_relay_run relayed;
+	uint32_t taken = ela_relay_take(lane, data, len, segment, path, run->ecn, &relayed);
+
+	finish_run(lane, run); /* in the order of arrival */
+	run->path = &relayed.path;
+	run->session = NULL;
+	for (uint32_t i = 0; i < relayed.n; i++)
+		take_frame(lane, run, relayed.frames[i], relayed.lens[i]);
+	finish_run(lane, run);
+	run->path = path;
+	run->session = NULL;
+	return taken;
+}
+
 void ela_decapsulate_train(
 	struct ela_lane *lane, uint8_t *data, uint32_t len, uint32_t segment, const struct ela_path *path, uint8_t ecn)
 {
+	uint32_t at = 0;
 	struct run run;
 
 	run.session = NULL;
 	run.path = path;
 	run.ecn = ecn;
 	run.n = 0;
-	for (uint32_t at = 0; at < len; at += segment) {
+	while (at < len) {
 		uint32_t size = len - at < segment ? len - at : segment;
-		struct ela_session *s = check_frame(lane, data + at, size, path);
 
-		if (!s)
-			continue; /* ends only itself */
-		if (s != run.session || run.n == ELA_BURST) {
-			finish_run(lane, &run);
-			run.session = s;
+		if (__builtin_expect(ela_frame_is_relayed(data + at, size), 0)) {
+			at += take_relayed(lane, &run, data + at, len - at, segment);
+			continue;
 		}
-		add_to_run(&run, data + at, size);
+		take_frame(lane, &run, data + at, size);
+		at += size;
 	}
 	finish_run(lane, &run);
 }

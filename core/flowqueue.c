@@ -6,6 +6,7 @@
 #include "flowqueue.h"
 
 #include "ecn.h"
+#include "frame.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,8 +32,8 @@ struct flow {
 struct ela_flowqueue {
 	struct flow flows[FLOWS];
 	struct flow *round, *round_tail;
-	struct ela_flow_buf *front; /* put back by unpop */
-	uint32_t bytes, packets;
+	struct ela_flow_buf *front;      /* put back by unpop */
+	uint32_t bytes, packets, frames; /* but for the one in front */
 };
 
 struct ela_flowqueue *ela_flowqueue_new(void)
@@ -54,6 +55,7 @@ static struct ela_flow_buf *take_head(struct ela_flowqueue *q, struct flow *f)
 	f->packets--;
 	q->bytes -= buf->pkt.len;
 	q->packets--;
+	q->frames -= buf->frames;
 	return buf;
 }
 
@@ -102,11 +104,28 @@ struct ela_flow_buf *ela_flow_buf_new(const struct ela_packet *pkt, uint32_t roo
 
 	if (!buf)
 		return NULL;
-	buf->next = NULL;
+	memset(buf, 0, sizeof *buf);
+	buf->frames = 1;
 	buf->pkt = *pkt;
 	buf->pkt.data = buf->bytes + room;
 	memcpy(buf->pkt.data, pkt->data, pkt->len);
 	buf->flow = flow_hash(pkt->data, pkt->len);
+	return buf;
+}
+
+struct ela_flow_buf *ela_flow_buf_sealed(const uint8_t *frames, uint32_t len, uint32_t segment)
+{
+	struct ela_flow_buf *buf = malloc(sizeof *buf + len);
+
+	if (!buf)
+		return NULL;
+	memset(buf, 0, sizeof *buf);
+	buf->frames = (len + segment - 1) / segment;
+	buf->segment = segment;
+	buf->pkt = (struct ela_packet){.data = buf->bytes, .len = len, .len_total = len};
+	memcpy(buf->bytes, frames, len);
+	/* The receiver index: random already, and below 8,192 the slot of its session. */
+	buf->flow = ela_get32(frames + ELA_HOP_HEAD);
 	return buf;
 }
 
@@ -157,13 +176,16 @@ uint32_t ela_flowqueue_push(struct ela_flowqueue *q, struct ela_flow_buf *buf, u
 	f->packets++;
 	q->bytes += buf->pkt.len;
 	q->packets++;
+	q->frames += buf->frames;
 	if (!f->in_round) {
 		f->deficit = QUANTUM;
 		join_round(q, f);
 	}
 	while (q->bytes > ELA_FLOWQUEUE_BYTES || q->packets > ELA_FLOWQUEUE_PACKETS) {
-		ela_flow_buf_free(take_head(q, fattest(q)));
-		dropped++;
+		struct ela_flow_buf *oldest = take_head(q, fattest(q));
+
+		dropped += oldest->frames;
+		ela_flow_buf_free(oldest);
 	}
 	return dropped;
 }
@@ -187,16 +209,30 @@ static bool should_drop(struct flow *f, const struct ela_flow_buf *buf, uint64_t
 	return now_ns >= f->first_above_ns;
 }
 
+/* Congestion experienced: in the packet, or in the headers of frames whose packets nobody here can read. */
+static bool mark(struct ela_flow_buf *buf)
+{
+	uint8_t *frame = buf->pkt.data;
+
+	if (buf->segment == 0)
+		return ela_ecn_mark(frame);
+	if (frame[3] >> ELA_FLAG_ECN_SHIFT == 0)
+		return false;
+	for (uint32_t at = 0; at < buf->pkt.len; at += buf->segment)
+		frame[at + 3] |= (uint8_t)(ELA_ECN_CE << ELA_FLAG_ECN_SHIFT);
+	return true;
+}
+
 /* Drops or marks buf; what is to be sent instead (buf itself when marked). */
 static struct ela_flow_buf *punish(
 	struct ela_flowqueue *q, struct flow *f, struct ela_flow_buf *buf, uint32_t *ret_dropped)
 {
-	if (ela_ecn_mark(buf->pkt.data)) {
+	if (mark(buf)) {
 		buf->ecn = ELA_ECN_CE;
 		return buf;
 	}
+	*ret_dropped += buf->frames;
 	ela_flow_buf_free(buf);
-	++*ret_dropped;
 	return take_head(q, f);
 }
 
@@ -258,4 +294,9 @@ void ela_flowqueue_unpop(struct ela_flowqueue *q, struct ela_flow_buf *buf)
 uint32_t ela_flowqueue_length(const struct ela_flowqueue *q)
 {
 	return q->packets + (q->front ? 1 : 0);
+}
+
+uint32_t ela_flowqueue_frames(const struct ela_flowqueue *q)
+{
+	return q->frames + (q->front ? q->front->frames : 0);
 }

@@ -6,6 +6,7 @@
  * trip longer than the retry interval still completes.
  */
 #include "peer.h"
+#include "via.h"
 
 #include <errno.h>
 
@@ -228,13 +229,18 @@ void ela_initiate(struct ela_peer *peer)
 		peer->backoff_ns = BACKOFF_MIN_NS;
 	if (!current_works(peer)) {
 		say_no_answer(peer, ways, now);
-	} else if (first && peer->tx_shadow->link && try_better_ways(peer)) {
+	} else if (first && !peer->via && peer->tx_shadow->link && try_better_ways(peer)) {
 		peer->retry_ns = now + BETTER_NS;
 		return;
 	}
 	if (turn % MAX(ways, 1) == 0)
 		ela_peer_resolve(peer); /* once a round: a name may have moved, or be known only now */
-	if (current_works(peer)) {
+	if (peer->via) {
+		const struct ela_path path = ela_via_path(peer->via->number, peer->id);
+
+		send_init(peer, &path);
+		ways = 0; /* control knows better */
+	} else if (current_works(peer)) {
 		send_init(peer, &peer->tx_shadow->path);
 	} else if (peer->tx_shadow && turn % (ways + 1) == ways) {
 		send_init(peer, &peer->tx_shadow->path); /* where it was last heard from is one more way */
@@ -250,6 +256,22 @@ void ela_initiate(struct ela_peer *peer)
 	}
 	peer->retry_ns = now + peer->backoff_ns;
 	peer->backoff_ns = MIN(peer->backoff_ns * 2, wanted ? BACKOFF_WANTED_NS : BACKOFF_IDLE_NS);
+}
+
+void ela_initiate_direct(struct ela_peer *peer)
+{
+	struct ela_node *node = peer->node;
+	uint32_t ways = n_ways(peer), k = ways ? peer->endpoint++ % ways : 0;
+	struct ela_transport *t = ways ? transport_named(node, peer->config->transports[k / peer->n_addrs]) : NULL;
+	struct ela_path path;
+
+	if (!t || !ela_addr_allowed(node, &peer->addrs[k % peer->n_addrs]))
+		return;
+	path = (struct ela_path){.remote = peer->addrs[k % peer->n_addrs], .transport = t->number};
+	if (t->info.caps & ELA_TRANSPORT_DATAGRAM)
+		ela_control_try(peer, &path);
+	else
+		dial(peer, t, &path.remote);
 }
 
 void ela_initiate_on_link(struct ela_peer *peer, struct ela_link *link)

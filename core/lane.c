@@ -175,6 +175,49 @@ void ela_lane_to_control(struct ela_lane *lane, const struct ela_path *path, con
 	ela_node_attention(lane->node);
 }
 
+uint32_t ela_lane_send(
+	struct ela_lane *lane, struct ela_transport *t, const struct ela_send *sends, uint32_t n, int *ret_err)
+{
+	int done;
+
+	*ret_err = 0;
+	if (lane->number == 0)
+		(void)pthread_mutex_lock(&t->send_lock); /* control sends here too; a default mutex cannot fail */
+	done = t->ops->send_burst(t->self, lane->number, sends, n, ret_err);
+	if (lane->number == 0)
+		(void)pthread_mutex_unlock(&t->send_lock);
+	return done > 0 ? (uint32_t)done : 0;
+}
+
+/* Control looks at what is written here when it sees the mark, without the lock. */
+static bool mark_opened(struct ela_session *s, const struct ela_path *path)
+{
+	bool first;
+
+	(void)pthread_mutex_lock(&s->lock); /* a default mutex cannot fail */
+	first = !atomic_load_explicit(&s->opened, memory_order_relaxed);
+	if (first)
+		s->first = *path;
+	atomic_store_explicit(&s->opened, 1, memory_order_release);
+	(void)pthread_mutex_unlock(&s->lock);
+	return first;
+}
+
+void ela_lane_heard(struct ela_lane *lane, struct ela_session *s, const struct ela_path *path, uint32_t events)
+{
+	atomic_store_explicit(&s->rx_ns, lane->now_ns, memory_order_relaxed);
+	if (__builtin_expect(!atomic_load_explicit(&s->opened, memory_order_relaxed), 0) && mark_opened(s, path))
+		events |= ELA_PEER_OPENED;
+	if (events)
+		ela_peer_event(s->peer, events);
+}
+
+void ela_lane_want(struct ela_lane *lane, struct ela_peer *peer)
+{
+	atomic_store_explicit(&peer->want_ns, lane->now_ns, memory_order_relaxed);
+	ela_peer_event(peer, ELA_PEER_WANT);
+}
+
 /* ---- control's side ---- */
 
 void ela_lane_wake(struct ela_lane *lane)

@@ -30,6 +30,15 @@ void ela_lane_unwatch(struct ela_lane *lane, struct ela_source *source);
 /* [lane] Copies a datagram or record up to control; counts when the ring is full. */
 void ela_lane_to_control(struct ela_lane *lane, const struct ela_path *path, const uint8_t *data, uint32_t len);
 
+/* [lane] Hands n trains to a datagram transport; how many went, *ret_err says why not the next. */
+uint32_t ela_lane_send(
+	struct ela_lane *lane, struct ela_transport *t, const struct ela_send *sends, uint32_t n, int *ret_err);
+/* [lane] Something of that session was good: it lives, and its keys work. events: more of what control is to know. */
+void ela_lane_heard(struct ela_lane *lane, struct ela_session *s, const struct ela_path *path, uint32_t events);
+
+/* [lane] Something wants to go to that peer and cannot: control is to start a handshake. */
+void ela_lane_want(struct ela_lane *lane, struct ela_peer *peer);
+
 /* capsulate.c: device -> peers (thesis 5.2.2 capsulate). */
 bool ela_capsulate_turn(struct ela_lane *lane);
 /* Sends what a full socket held back; false while it still is full. */

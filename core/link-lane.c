@@ -6,6 +6,7 @@
 #include "checksum.h"
 #include "lane.h"
 #include "link.h"
+#include "relay.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -143,7 +144,23 @@ static void write_enough(struct ela_lane *lane, struct ela_link *link)
 		(void)write_out(lane, link); /* when it is full, what follows is queued */
 }
 
-/* Largest record a packet can become. */
+/* Frames for others, or of ours through this neighbour: hop fields at the last moment, one record. */
+static void relay_record(struct ela_lane *lane, struct ela_link *link, struct ela_tx *tx, struct ela_flow_buf *buf)
+{
+	uint32_t head = buf->frames > 1 ? ELA_TRAIN_HEAD : 0, len = buf->pkt.len;
+	uint8_t *record = link->out + link->out_len;
+
+	if (!ela_relay_seal(lane, tx->session, buf->pkt.data, len, buf->segment))
+		return;
+	ela_record_put(record, head ? ELA_RECORD_TRAIN : ELA_RECORD_FRAME, head + len);
+	if (head)
+		ela_put32(record + ELA_RECORD_HEAD, buf->segment << 16);
+	memcpy(record + ELA_RECORD_HEAD + head, buf->pkt.data, len);
+	link->out_len += ELA_RECORD_HEAD + head + len;
+	ela_relay_count(lane, buf->frames, len, buf->own);
+}
+
+/* Largest record a packet or a train can become. */
 static uint32_t record_len(const struct ela_tx *tx, uint32_t len)
 {
 	return ELA_RECORD_HEAD + ELA_SUPER_HEAD + len + tx->session->overhead;
@@ -170,7 +187,10 @@ static void drain_queue(struct ela_lane *lane, struct ela_link *link)
 				return;
 			continue;
 		}
-		(void)seal_record(lane, link, tx, &buf->pkt, buf->frame_flags, buf->ecn); /* counted there */
+		if (buf->segment)
+			relay_record(lane, link, tx, buf);
+		else
+			(void)seal_record(lane, link, tx, &buf->pkt, buf->frame_flags, buf->ecn); /* counted there */
 		ela_flow_buf_free(buf);
 		write_enough(lane, link);
 	}
@@ -200,19 +220,11 @@ void ela_link_flush_all(struct ela_lane *lane)
 
 /* ---- packets from lanes ---- */
 
-/* Not now: keep a copy, unsealed. */
-static void queue_packet(
-	struct ela_lane *lane, struct ela_link *link, const struct ela_packet *pkt, uint8_t flags, uint8_t ecn)
+/* TAKES buf: into the link's queue, or towards the lane that has it. */
+static void queue_buf(struct ela_lane *lane, struct ela_link *link, struct ela_flow_buf *buf)
 {
-	struct ela_flow_buf *buf = ela_flow_buf_new(pkt, ELA_ROOM_FRONT);
 	bool first, taken;
 
-	if (!buf) {
-		ELA_COUNT(lane, DROP_QUEUE, 1);
-		return;
-	}
-	buf->frame_flags = flags;
-	buf->ecn = ecn;
 	if (link->lane == lane) {
 		ELA_COUNT(lane, DROP_QUEUE, ela_flowqueue_push(link->queue, buf, lane->now_ns));
 		return;
@@ -230,7 +242,7 @@ static void queue_packet(
 	if (first)
 		ela_lane_wake(link->lane); /* which takes all that come before it looks */
 	if (!taken) {
-		ELA_COUNT(lane, DROP_QUEUE, 1);
+		ELA_COUNT(lane, DROP_QUEUE, buf->frames);
 		ela_flow_buf_free(buf);
 	}
 }
@@ -250,6 +262,36 @@ static void send_singly(
 		single.len_total = single.len;
 		ela_link_send(lane, tx, &single, cls); /* sealed or copied: the next header is stamped over its tail */
 	}
+}
+
+/* Not now: keep a copy, unsealed. */
+static void queue_packet(
+	struct ela_lane *lane, struct ela_link *link, const struct ela_packet *pkt, uint8_t flags, uint8_t ecn)
+{
+	struct ela_flow_buf *buf = ela_flow_buf_new(pkt, ELA_ROOM_FRONT);
+
+	if (!buf) {
+		ELA_COUNT(lane, DROP_QUEUE, 1);
+		return;
+	}
+	buf->frame_flags = flags;
+	buf->ecn = ecn;
+	queue_buf(lane, link, buf);
+}
+
+void ela_link_relay(
+	struct ela_lane *lane, struct ela_link *link, const uint8_t *frames, uint32_t len, uint32_t segment, bool own)
+{
+	struct ela_flow_buf *buf = ela_flow_buf_sealed(frames, len, segment);
+
+	if (!buf) {
+		ELA_COUNT(lane, DROP_QUEUE, (len + segment - 1) / segment);
+		return;
+	}
+	buf->own = own;
+	if (link->lane == lane)
+		link->dirty = true;
+	queue_buf(lane, link, buf);
 }
 
 void ela_link_send(struct ela_lane *lane, struct ela_tx *tx, struct ela_packet *pkt, const struct ela_packet_class *cls)

@@ -38,7 +38,9 @@ static void close_and_free(void *data)
 	struct ela_link *link = data;
 
 	link->transport->ops->conn_close(link->transport->self, link->conn);
-	ELA_COUNT(link->node, DROP_QUEUE, link->inbox_n + (link->queue ? ela_flowqueue_length(link->queue) : 0));
+	for (const struct ela_flow_buf *buf = link->inbox_packets; buf; buf = buf->next)
+		ELA_COUNT(link->node, DROP_QUEUE, buf->frames);
+	ELA_COUNT(link->node, DROP_QUEUE, link->queue ? ela_flowqueue_frames(link->queue) : 0);
 	(void)pthread_mutex_destroy(&link->inbox_lock); /* nobody holds it after the grace period */
 	ela_link_drop_lane_state(link);
 	g_free(link);
@@ -167,8 +169,8 @@ static bool read_greeting(struct ela_link *link, bool *ret_did)
 	}
 	link->greeting_len = 0;
 	*ret_did = true;
-	if (++link->greetings > GREETINGS || record.kind != ELA_RECORD_FRAME || !ela_header_ok(record.data, record.len) ||
-		!ela_header_ttl_ok(record.data) ||
+	if (++link->greetings > GREETINGS || ela_frame_is_relayed(record.data, record.len) ||
+		record.kind != ELA_RECORD_FRAME || !ela_header_ok(record.data, record.len) || !ela_header_ttl_ok(record.data) ||
 		(record.data[1] != ELA_TYPE_HANDSHAKE && record.data[1] != ELA_TYPE_MESSAGE)) {
 		refuse(link);
 		return false;

@@ -59,6 +59,12 @@ struct ela_link {
  * front. */
 void ela_link_send(
 	struct ela_lane *lane, struct ela_tx *tx, struct ela_packet *pkt, const struct ela_packet_class *cls);
+/*
+ * [lane] Sends relayed frames, back to back and of segment bytes but for the last, as one train record. They wait as
+ * they are, sealed end to end; hop fields are written when they leave. own: sealed by this node. Copies; counts.
+ */
+void ela_link_relay(
+	struct ela_lane *lane, struct ela_link *link, const uint8_t *frames, uint32_t len, uint32_t segment, bool own);
 /* [lane] Hands what this burst made to the connections. */
 void ela_link_flush_all(struct ela_lane *lane);
 /* [lane] Reads and writes one connection; true when it did something. */

@@ -261,6 +261,7 @@ static void soon(void *data)
 
 	if (node->routes_dirty)
 		ela_node_publish_routes(node);
+	ela_forward_publish(node);
 	(void)ela_qsbr_poll(&node->qsbr); /* what still waits, the tick looks at */
 }
 
@@ -703,6 +704,7 @@ void ela_node_free(struct ela_node *node)
 	g_ptr_array_unref(node->pings);
 	free(atomic_load(&node->routes));
 	free(atomic_load(&node->sources));
+	ela_forward_free(node);
 	g_strfreev(node->device_routes);
 	ela_wipe(node, sizeof *node);
 	free(node);

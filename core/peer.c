@@ -11,6 +11,7 @@
 #include "inet.h"
 #include "lane.h"
 #include "resolve.h"
+#include "via.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -121,19 +122,32 @@ static void retire_session(struct ela_node *node, struct ela_session *s)
 
 /* ---- publishing ---- */
 
-static void fill_tx(struct ela_peer *peer, struct ela_tx *tx)
+/* False: that way does not exist any more. */
+static bool fill_tx(struct ela_peer *peer, struct ela_tx *tx)
 {
 	struct ela_session *s = tx->session;
 
+	tx->overhead = s->overhead;
+	tx->elide = (s->with.features & ELA_FEATURE_CSUM) != 0;
+	tx->pinned = peer->via != NULL;
+	if (ela_path_is_via(&tx->path))
+		return ela_via_fill(peer, tx);
+	peer->last_via = 0;
 	tx->transport = &peer->node->transports[tx->path.transport];
 	tx->link = tx->path.link ? ela_link_find(peer->node, tx->path.link) : NULL;
-	tx->elide = (s->with.features & ELA_FEATURE_CSUM) != 0;
+	if (tx->path.link && !tx->link)
+		return false; /* the connection went away meanwhile */
 	tx->transport->ops->info(tx->transport->self, &tx->transport->info);
 	tx->max_segments = MAX(tx->transport->info.max_segments, 1);
 	/* With its headers a train of 64 KiB or more would be cut in software by the kernel. */
 	tx->max_train = CLAMP(tx->transport->info.max_train, 1, MAX_TRAIN);
-	tx->max_frame = ela_pmtu_frame(peer, s, tx->transport, &tx->path);
-	tx->max_packet = tx->max_frame > s->overhead ? tx->max_frame - s->overhead : 0;
+	if (tx->link) { /* of relayed frames in one record: what a datagram hop behind it may send at once */
+		tx->max_segments = ELA_BURST;
+		tx->max_train = MAX_TRAIN;
+	}
+	tx->max_frame = ela_pmtu_frame(peer, tx);
+	tx->max_packet = tx->max_frame > tx->overhead ? tx->max_frame - tx->overhead : 0;
+	return true;
 }
 
 void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
@@ -145,8 +159,7 @@ void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct
 		tx = g_new0(struct ela_tx, 1);
 		tx->session = s;
 		tx->path = *path;
-		fill_tx(peer, tx);
-		if (path->link && !tx->link) { /* the connection went away meanwhile */
+		if (!fill_tx(peer, tx)) {
 			g_free(tx);
 			tx = NULL;
 		}
@@ -158,14 +171,21 @@ void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct
 	if (tx) /* packets may wait for this */
 		for (uint32_t i = 0; i < node->n_lanes; i++)
 			ela_lane_wake(node->lanes[i]);
+	if (tx || old)
+		ela_via_follow(peer);
 }
 
 /* ---- life of sessions ---- */
 
+static const char *transport_name(const struct ela_node *node, const struct ela_path *path)
+{
+	return ela_path_is_via(path) ? "via" : node->transports[path->transport].instance->loaded->descriptor->name;
+}
+
 static void say_up(struct ela_peer *peer, const struct ela_session *s, const struct ela_path *path, bool worth_saying)
 {
 	struct ela_node *node = peer->node;
-	const char *transport = node->transports[path->transport].instance->loaded->descriptor->name;
+	const char *transport = transport_name(node, path);
 	char remote[64];
 
 	(void)ela_addr_text(&path->remote, remote); /* returns the buffer */
@@ -209,11 +229,12 @@ static bool lost_link(struct ela_peer *peer, struct ela_session *s, const struct
 }
 
 /* s is what we send with from now on. */
-static void make_current(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
+static void make_current(struct ela_peer *peer, struct ela_session *s, const struct ela_path *heard)
 {
+	const struct ela_path path = ela_peer_wished(peer, heard);
 	struct ela_node *node = peer->node;
 	uint64_t now = ela_loop_now(node->loop);
-	bool moved = !peer->tx_shadow || !ela_path_same(&peer->tx_shadow->path, path);
+	bool moved = !peer->tx_shadow || !ela_path_same(&peer->tx_shadow->path, &path);
 	bool worth_saying = moved || peer->silent_ns != 0;
 	uint64_t jitter;
 
@@ -231,9 +252,9 @@ static void make_current(struct ela_peer *peer, struct ela_session *s, const str
 	peer->control_rx_ns = peer->called_ns = now;
 	node->loop->ops->random(node->loop, &jitter, sizeof jitter);
 	peer->rekey_jitter_ns = jitter % JITTER_NS;
-	ela_peer_publish(peer, s, path);
+	ela_peer_publish(peer, s, &path);
 	ELA_COUNT(node, HANDSHAKES_DONE, 1);
-	say_up(peer, s, path, worth_saying);
+	say_up(peer, s, &path, worth_saying);
 }
 
 static void close_dialled(struct ela_peer *peer)
@@ -333,13 +354,12 @@ uint64_t ela_peer_offered_ns(const struct ela_peer *peer)
 static struct ela_path confirmed_path(const struct ela_offer *offer, const struct ela_path *path)
 {
 	struct ela_peer *peer = offer->session->peer;
+	const struct ela_path heard = ela_via_from(path ? path : &offer->session->first, peer->id);
 
-	if (!path)
-		path = &offer->session->first;
-	if (ela_path_same(path, &offer->path) || (path->link && !ela_link_claim(peer->node, path->link, peer)) ||
-		(!path->link && !ela_addr_allowed(peer->node, &path->remote)))
+	if (ela_path_same(&heard, &offer->path) || (heard.link && !ela_link_claim(peer->node, heard.link, peer)) ||
+		(!heard.link && !ela_addr_allowed(peer->node, &heard.remote)))
 		return offer->path;
-	return *path;
+	return heard;
 }
 
 /*
@@ -434,15 +454,18 @@ void ela_peer_expire(struct ela_peer *peer, uint64_t now_ns)
 
 int ela_node_send(struct ela_node *node, const struct ela_path *path, const uint8_t *frame, uint32_t len)
 {
-	struct ela_transport *t = &node->transports[path->transport];
 	const struct ela_send send = {.data = frame, .len = len, .segment = len, .path = path};
+	struct ela_transport *t;
 	struct ela_link *link;
 	int err = -EIO, n;
 
+	if (ela_path_is_via(path))
+		return ela_via_send(node, path, frame, len);
 	if (path->link) {
 		link = ela_link_find(node, path->link);
 		return link ? ela_link_post(link, frame, len) : -EPIPE;
 	}
+	t = &node->transports[path->transport];
 	(void)pthread_mutex_lock(&t->send_lock); /* a default mutex cannot fail */
 	n = t->ops->send_burst(t->self, 0, &send, 1, &err);
 	(void)pthread_mutex_unlock(&t->send_lock);
@@ -619,6 +642,8 @@ static void remove_peer(struct ela_node *node, struct ela_peer *peer)
 	ela_peer_reset(peer);
 	ela_dialogue_forget(peer);
 	ela_node_forget_routes(node, peer);
+	ela_forward_forget(node, peer);
+	ela_via_forget(node, peer);
 	ela_qsbr_retire(&node->qsbr, free_peer, peer);
 }
 
@@ -665,6 +690,9 @@ bool ela_peers_apply(struct ela_node *node, const struct ela_config *config, GEr
 		set_config(fresh->v[i], &config->peers[i]); /* from here on nothing can fail */
 	atomic_store(&node->peers, fresh);
 	publish_sources(node, fresh);
+	for (uint32_t i = 0; i < old->n; i++) /* all of them first: one may be the neighbour of another */
+		if (!has_peer(fresh, old->v[i]))
+			ela_peer_reset(old->v[i]);
 	for (uint32_t i = 0; i < old->n; i++)
 		if (!has_peer(fresh, old->v[i]))
 			remove_peer(node, old->v[i]);

@@ -73,11 +73,34 @@ void ela_peer_traffic(const struct ela_peer *peer, struct ela_session_traffic *r
 void ela_way_tried(struct ela_peer *peer, uint32_t transport, const struct ela_addr *addr);
 void ela_way_answered(struct ela_peer *peer, uint32_t transport, const struct ela_addr *addr);
 void ela_way_failed(struct ela_peer *peer, uint32_t transport, const struct ela_addr *addr, int err);
+/* ---- peer-via.c ---- */
+
+/*
+ * Packets, control messages and handshakes of peer go through that neighbour from now on; NULL = directly. The session
+ * goes on: it is bound to keys. While the neighbour has no session or no path of its own nothing can be sent. Directly
+ * means as soon as a sealed challenge came back from one of the peer's endpoints, or a connection to one is there;
+ * until then the old way is used. -EINVAL: a node is no neighbour for itself.
+ */
+int ela_peer_via(struct ela_peer *peer, struct ela_peer *neighbour);
+/* Which way control wants: through the neighbour it chose, else as heard. */
+struct ela_path ela_peer_wished(const struct ela_peer *peer, const struct ela_path *heard);
+/* Fills in what a neighbour says. False: there is no way through it now. */
+bool ela_via_fill(struct ela_peer *peer, struct ela_tx *tx);
+/* What neighbour publishes has changed: those behind it follow. */
+void ela_via_follow(struct ela_peer *neighbour);
+/* The neighbour is about to be freed. */
+void ela_via_forget(struct ela_node *node, const struct ela_peer *neighbour);
+/* Looks for the direct way that was asked for, now and then. */
+void ela_via_tick(struct ela_peer *peer, uint64_t now_ns);
+/* Sends control's frame through path's neighbour. 0 or -errno. */
+int ela_via_send(struct ela_node *node, const struct ela_path *path, const uint8_t *frame, uint32_t len);
 
 /* ---- initiator.c ---- */
 
 /* Starts a handshake now: over the path in use while it works, else over the next configured endpoint. */
 void ela_initiate(struct ela_peer *peer);
+/* Asks the next endpoint for a direct way: a challenge, or a connection. Packets go on as before. */
+void ela_initiate_direct(struct ela_peer *peer);
 /* The dialled connection is open. */
 void ela_initiate_on_link(struct ela_peer *peer, struct ela_link *link);
 /* HANDSHAKE messages of kind answer and cookie. False: it was not for us, or not good. */
@@ -105,6 +128,8 @@ void ela_control_input(struct ela_node *node, const struct ela_path *path, const
 void ela_control_keepalive(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path);
 /* Challenges the session's candidate path. */
 void ela_control_challenge(struct ela_peer *peer);
+/* Makes path the candidate and challenges it. */
+void ela_control_try(struct ela_peer *peer, const struct ela_path *path);
 /* Liveness, keepalive, rekey, path MTU. Returns true while something needs a fast tick. */
 bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns);
 /* Sends one ping of that number over the session in use; -ENOTCONN without one. */
@@ -126,8 +151,7 @@ void ela_pmtu_too_big(struct ela_peer *peer);
 /* A probe of that size came back. False: there was none. */
 bool ela_pmtu_confirmed(struct ela_peer *peer, uint32_t token);
 /* Largest frame to use now. */
-uint32_t ela_pmtu_frame(const struct ela_peer *peer, const struct ela_session *s, const struct ela_transport *t,
-	const struct ela_path *path);
+uint32_t ela_pmtu_frame(const struct ela_peer *peer, const struct ela_tx *tx);
 /* Sends a probe of frame_len bytes (control.c). False when it could not be sent at all. */
 bool ela_control_probe(struct ela_peer *peer, uint32_t frame_len, uint32_t token);
 

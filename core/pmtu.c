@@ -5,7 +5,8 @@
  * A new path is trusted to carry the device MTU, and a sealed probe of that size says at once whether it does. After
  * three lost probes the size is searched between BASE and the lost one, if BASE passes: a path that carries nothing, in
  * this direction at least, says nothing about sizes. A confirmed size is tried again every two seconds of traffic
- * (paths shrink silently), and the full size every minute (paths grow back).
+ * (paths shrink silently), and the full size every minute (paths grow back). A way through a neighbour is one path, hop
+ * fields included, whatever its hops are: every frame is one that fits all of them.
  */
 #include "peer.h"
 
@@ -18,20 +19,30 @@
 #define TOLD 100u /* as many misses as no loss makes */
 
 /* Largest frame worth probing: what a full device packet becomes under this session. */
-static uint32_t ceiling(const struct ela_peer *peer, const struct ela_session *s)
+static uint32_t ceiling(const struct ela_peer *peer, const struct ela_tx *tx)
 {
-	return peer->node->mtu + s->overhead;
+	return peer->node->mtu + tx->overhead;
 }
 
-uint32_t ela_pmtu_frame(const struct ela_peer *peer, const struct ela_session *s, const struct ela_transport *t,
-	const struct ela_path *path)
+/* What is known of the first hop: it carries no more of ours than of the neighbour's own. */
+static uint32_t first_hop(const struct ela_peer *neighbour, uint32_t frame)
 {
-	uint32_t frame = ceiling(peer, s);
+	const struct ela_tx *hop = neighbour->tx_shadow;
 
-	if (path->link)
-		return UINT16_MAX + s->overhead; /* streams carry any packet */
+	return hop && !hop->link && hop->max_frame < ceiling(neighbour, hop) ? MIN(frame, hop->max_frame) : frame;
+}
+
+uint32_t ela_pmtu_frame(const struct ela_peer *peer, const struct ela_tx *tx)
+{
+	const struct ela_transport *t = tx->transport;
+	uint32_t frame = ceiling(peer, tx);
+
+	if (tx->path.link)
+		return UINT16_MAX + tx->overhead; /* streams carry any packet */
 	if (t->info.max_datagram && frame > t->info.max_datagram)
 		frame = t->info.max_datagram;
+	if (tx->via)
+		frame = first_hop(tx->via, frame);
 	if (peer->pmtu.confirmed && peer->pmtu.confirmed < frame)
 		frame = peer->pmtu.confirmed;
 	return frame;
@@ -51,7 +62,7 @@ static void settle(struct ela_peer *peer, uint32_t frame)
 	if (!changed)
 		return;
 	ela_logf_limited(peer->node->log, ela_loop_now(peer->node->loop), ELA_LOG_INFO, "path",
-		"mtu peer=%s frame=%u packet=%u", peer->name, frame, frame - peer->tx_shadow->session->overhead);
+		"mtu peer=%s frame=%u packet=%u", peer->name, frame, frame - peer->tx_shadow->overhead);
 	ela_peer_publish(peer, peer->tx_shadow->session, &peer->tx_shadow->path);
 }
 
@@ -73,7 +84,7 @@ static void search(struct ela_peer *peer, uint64_t now_ns)
 	struct ela_pmtu *p = &peer->pmtu;
 
 	p->misses = 0;
-	if (p->high - p->low <= STEP && p->high == ceiling(peer, peer->tx_shadow->session) && p->probing != p->high) {
+	if (p->high - p->low <= STEP && p->high == ceiling(peer, peer->tx_shadow) && p->probing != p->high) {
 		probe(peer, p->high, now_ns); /* all the others passed: it may have been lost as anything may */
 		return;
 	}
@@ -135,7 +146,7 @@ bool ela_pmtu_confirmed(struct ela_peer *peer, uint32_t token)
 	}
 	if (p->probing > p->confirmed)
 		settle(peer, p->probing);
-	if (p->probing == ceiling(peer, peer->tx_shadow->session))
+	if (p->probing == ceiling(peer, peer->tx_shadow))
 		p->raise_ns = now + RAISE_NS;
 	p->probing = p->low = p->high = p->misses = 0;
 	p->due_ns = now + CHECK_NS;
@@ -178,6 +189,6 @@ void ela_pmtu_tick(struct ela_peer *peer, uint64_t now_ns)
 		p->due_ns = now_ns + CHECK_NS; /* idle: nothing to find out */
 		return;
 	}
-	full = ceiling(peer, tx->session);
+	full = ceiling(peer, tx);
 	probe(peer, p->confirmed && p->confirmed < full && now_ns < p->raise_ns ? p->confirmed : full, now_ns);
 }

@@ -6,6 +6,7 @@
  */
 #include "keys.h"
 #include "peer.h"
+#include "via.h"
 
 #include <errno.h>
 
@@ -18,6 +19,7 @@
 #define BUCKETS 8192u /* addresses remembered, in sets of four */
 #define WAYS 4u
 #define RATE 20.0
+#define RELAYED_RATE 5.0 /* of a sender's node ID */
 #define BURST 5.0
 #define RACE_NS (500 * ELA_MSEC)
 
@@ -156,23 +158,24 @@ static bool under_load(struct ela_responder *r, uint64_t now)
 /* ---- limits ---- */
 
 /*
- * Token bucket of the sender's address, not of its port. Who has shown that he is there has one of his own: whoever
- * else writes his address uses up the other.
+ * Token bucket of the sender's address, not of its port, or of its node ID when it was relayed. Who has shown that he
+ * is there has one of his own: whoever else writes his address uses up the other.
  */
 static bool within_rate(struct ela_responder *r, const struct ela_addr *from, bool shown, uint64_t now)
 {
 	uint64_t prefix = ela_get64(from->ip) ^ from->family;
 	uint64_t set = ((prefix ^ r->salt) * UINT64_C(0x9e3779b97f4a7c15)) >> 53; /* 2048 sets */
 	struct address_bucket *ways = &r->buckets[set * WAYS], *use = ways;
+	double rate = from->family == ELA_ADDR_OTHER ? RELAYED_RATE : RATE;
 
 	for (uint32_t i = 0; i < WAYS; i++) {
 		if (ways[i].prefix == prefix && ways[i].shown == shown && ways[i].bucket.last_ns)
-			return ela_bucket_take(&ways[i].bucket, now, RATE, BURST);
+			return ela_bucket_take(&ways[i].bucket, now, rate, BURST);
 		if (ways[i].bucket.last_ns < use->bucket.last_ns)
 			use = &ways[i];
 	}
 	*use = (struct address_bucket){.prefix = prefix, .shown = shown, .bucket = {.last_ns = now, .tokens = BURST}};
-	return ela_bucket_take(&use->bucket, now, RATE, BURST);
+	return ela_bucket_take(&use->bucket, now, rate, BURST);
 }
 
 static bool has_ephemeral(const struct ephemeral *all, uint32_t n, const uint8_t *ephemeral, uint64_t now)
@@ -405,22 +408,24 @@ static bool take_init(struct ela_responder *r, const struct ela_path *path, cons
 	return ok;
 }
 
-bool ela_handshake_input(struct ela_node *node, const struct ela_path *path, const uint8_t *data, uint32_t len)
+bool ela_handshake_input(struct ela_node *node, const struct ela_path *from, const uint8_t *data, uint32_t len)
 {
 	struct ela_handshake hs;
+	struct ela_path path;
 
 	ELA_COUNT(node, STRANGER_BYTES_IN, len);
-	if (!ela_addr_allowed(node, &path->remote) || ela_handshake_parse(data, len, &hs) != 0) {
+	if (!ela_addr_allowed(node, &from->remote) || ela_handshake_parse(data, len, &hs) != 0) {
 		ELA_COUNT(node, DROP_HANDSHAKE, 1);
 		return false;
 	}
+	path = ela_via_from(from, hs.sender_id);
 	if (hs.kind == ELA_HANDSHAKE_COOKIE)
-		return ela_initiator_cookie(node, path, &hs);
+		return ela_initiator_cookie(node, &path, &hs);
 	if (!ela_handshake_mac1_ok(data, len, node->mac1_key)) {
 		ELA_COUNT(node, DROP_MAC1, 1);
 		return false;
 	}
 	if (hs.kind == ELA_HANDSHAKE_INIT)
-		return take_init(node->responder, path, data, len, &hs);
-	return ela_initiator_answer(node, path, &hs);
+		return take_init(node->responder, &path, data, len, &hs);
+	return ela_initiator_answer(node, &path, &hs);
 }

@@ -71,7 +71,7 @@ struct ela_session *ela_session_new(
 	memcpy(s->control_recv, keys->recv, sizeof s->control_recv);
 	s->windows = calloc(with->remote_lanes, sizeof *s->windows);
 	(void)pthread_mutex_init(&s->lock, NULL); /* cannot fail with default attributes on Linux */
-	if (!s->windows || make_keys(s, keys) != 0) {
+	if (!s->windows || make_keys(s, keys) != 0 || (s->hop = ela_hop_new(s, keys)) == NULL) {
 		ela_session_free(s);
 		return NULL;
 	}
@@ -87,6 +87,7 @@ void ela_session_free(void *session)
 	for (uint32_t i = 0; i < s->n_lanes; i++)
 		s->cipher->key_free(s->lanes[i].seal_key);
 	s->cipher->key_free(s->open_key);
+	ela_hop_free(s->hop);
 	(void)pthread_mutex_destroy(&s->lock); /* nobody holds it after the grace period */
 	free(s->windows);
 	ela_wipe(s, sizeof *s);

@@ -11,6 +11,7 @@
 #define ELA_CORE_SESSION_H
 
 #include "frame.h"
+#include "hop.h"
 #include "noise.h"
 #include "replay.h"
 #include <ela/cipher.h>
@@ -64,7 +65,8 @@ struct ela_session {
 	struct ela_peer *peer;
 	struct ela_agreement with;
 	const struct ela_cipher_ops *cipher;
-	uint32_t overhead; /* of a frame: head and suite */
+	uint32_t overhead;   /* of a direct frame: head and suite */
+	struct ela_hop *hop; /* the other end as a neighbour: relayed frames to and from it */
 	uint8_t send_iv[12], recv_iv[12];
 	uint64_t born_ns, dead_ns;
 	uint64_t soft_packets, hard_packets; /* of one lane */

@@ -11,6 +11,7 @@
 
 #include "coalesce.h"
 #include "fib.h"
+#include "forward.h"
 #include "handshake.h"
 #include "node.h"
 #include "qsbr.h"
@@ -18,6 +19,7 @@
 #include "segment.h"
 #include "session.h"
 #include "stats.h"
+#include "via.h"
 
 #define ELA_BURST 64u                    /* packets or frames handled at once */
 #define ELA_ARENA_LEN (2u * 68u * 1024u) /* a turn takes at most 128 KiB from the device */
@@ -62,6 +64,10 @@ struct ela_tx {
 	struct ela_path path;
 	struct ela_transport *transport;
 	struct ela_link *link; /* stream connection, NULL for datagrams */
+	struct ela_peer *via;  /* the neighbour that relays; its own tx then says transport and path */
+	uint32_t room;         /* hop fields in front of each frame: ELA_HOP_LEN through a neighbour, else 0 */
+	uint32_t overhead;     /* room and the session's */
+	bool pinned;           /* control chose the neighbour: frames from elsewhere move nothing */
 	uint32_t max_frame;    /* bytes of the largest datagram of this path */
 	uint32_t max_packet;   /* bytes of the largest packet that fits into one */
 	uint32_t max_segments, max_train;
@@ -161,6 +167,9 @@ struct ela_peer {
 	uint64_t last_init_ns;
 	struct ela_addr *addrs; /* of all endpoints, names resolved */
 	uint32_t n_addrs;
+	struct ela_peer *via;                    /* packets go through this neighbour; NULL = directly */
+	uint32_t last_via;                       /* number of the one they went through last, 0 = directly */
+	uint64_t seek_ns;                        /* when a direct way was looked for last */
 	GPtrArray *names;                        /* struct ela_peer_name: endpoints that are names */
 	struct ela_link *link;                   /* stream connection in use */
 	struct ela_link *dialling[ELA_ATTEMPTS]; /* those being made, perhaps because the one in use went silent */
@@ -246,6 +255,8 @@ struct ela_lane {
 	uint8_t ops_ecn[ELA_BURST];
 	struct ela_send sends[ELA_MAX_SENDS];
 	struct ela_tx *sends_tx[ELA_MAX_SENDS];
+	struct ela_tx *sends_hop[ELA_MAX_SENDS]; /* the neighbour's tx, or sends_tx again */
+	bool sends_via;                          /* some still lack their hop fields */
 	uint16_t sends_frames[ELA_MAX_SENDS];
 	bool send_closed; /* the last one takes no further frame */
 	uint32_t n_sends, sends_done, train_limit;
@@ -296,6 +307,8 @@ struct ela_node {
 	/* Published to lanes. */
 	_Atomic(struct ela_fib *) routes;
 	_Atomic(struct ela_fib *) sources;
+	_Atomic(struct ela_forward *) forward; /* NULL until something is set: this node does not relay */
+	struct ela_relay_limits *relay_limits; /* there before the first forward */
 	_Atomic(struct ela_peers *) peers;
 	_Atomic(struct ela_session *) index[ELA_INDEX_SLOTS];
 	struct ela_qsbr qsbr;
@@ -316,6 +329,8 @@ struct ela_node {
 	uint32_t next_peer_number;
 	GHashTable *routes_by_prefix; /* char * -> struct ela_peer *: what routing set */
 	bool routes_dirty;
+	GHashTable *forward_by_id; /* node ID -> struct ela_forward_entry *, NULL until something is set */
+	bool forward_dirty;
 	struct ela_timer *wake, *tick, *soon; /* wake: of attention without threads */
 	uint64_t tick_at_ns, active_ns;       /* traffic was last seen */
 	GPtrArray *links;                     /* all stream connections */
@@ -357,10 +372,12 @@ void ela_node_tick_soon(struct ela_node *node);
  */
 bool ela_node_clocks_jumped(struct ela_node *node);
 
-/* The same transport, place and connection, whatever our own address. */
+/* The same transport, place and connection, whatever our own address; or the same node through the same neighbour. */
 static inline bool ela_path_same(const struct ela_path *a, const struct ela_path *b)
 {
-	return a->transport == b->transport && a->link == b->link && memcmp(&a->remote, &b->remote, sizeof a->remote) == 0;
+	return a->transport == b->transport && a->link == b->link &&
+		   memcmp(&a->remote, &b->remote, sizeof a->remote) == 0 &&
+		   (!ela_path_is_via(a) || ela_via_neighbour(a) == ela_via_neighbour(b));
 }
 
 /* Takes n tokens; rate a second, at most burst. */

@@ -22,7 +22,9 @@
 	X(TRAINS_IN, "trains-in") /* trains received */                                                                    \
 	X(SUPERPACKETS_CUT, "superpackets-cut")                                                                            \
 	X(SUPERPACKETS_JOINED, "superpackets-joined")                                                                      \
-	X(COPIES, "copies") /* of broadcast and multicast packets */                                                       \
+	X(COPIES, "copies")   /* of broadcast and multicast packets */                                                     \
+	X(RELAYED, "relayed") /* frames passed on for others */                                                            \
+	X(RELAYED_BYTES, "relayed-bytes")                                                                                  \
 	X(HANDSHAKES_STARTED, "handshakes-started")                                                                        \
 	X(HANDSHAKES_DONE, "handshakes-done")                                                                              \
 	X(REKEYS, "rekeys")                                                                                                \
@@ -53,9 +55,17 @@
 	X(DROP_INDEX, "drop-index")             /* no such session */                                                      \
 	X(DROP_REPLAY, "drop-replay")                                                                                      \
 	X(DROP_TAG, "drop-tag")                                                                                            \
-	X(DROP_INNER, "drop-inner")   /* what was inside is no packet */                                                   \
-	X(DROP_SOURCE, "drop-source") /* inner source does not belong to the sender */                                     \
-	X(DROP_ECN, "drop-ecn")       /* congestion met a packet that cannot be marked (RFC 6040) */                       \
+	X(DROP_INNER, "drop-inner")         /* what was inside is no packet */                                             \
+	X(DROP_SOURCE, "drop-source")       /* inner source does not belong to the sender */                               \
+	X(DROP_ECN, "drop-ecn")             /* congestion met a packet that cannot be marked (RFC 6040) */                 \
+	X(DROP_HOP_INDEX, "drop-hop-index") /* relayed by nobody we have a session with */                                 \
+	X(DROP_HOP_REPLAY, "drop-hop-replay")                                                                              \
+	X(DROP_HOP_TAG, "drop-hop-tag")                                                                                    \
+	X(DROP_FORWARD_UNKNOWN, "drop-forward-unknown") /* to be relayed, but not known where to */                        \
+	X(DROP_FORWARD_RULE, "drop-forward-rule")       /* from somebody, or to somebody, for whom nothing is relayed */   \
+	X(DROP_FORWARD_SENDER, "drop-forward-sender")   /* a child's handshake under another's node ID */                  \
+	X(DROP_FORWARD_RATE, "drop-forward-rate")       /* more handshakes than are relayed */                             \
+	X(DROP_FORWARD_DOWN, "drop-forward-down")       /* the next hop has no session */                                  \
 	X(DROP_MAC1, "drop-mac1")                                                                                          \
 	X(DROP_COOKIE, "drop-cookie")             /* a cookie answer nobody asked for */                                   \
 	X(DROP_ANSWER, "drop-answer")             /* a message 2 whose message 1 is not waiting (any more) */              \

@@ -14,7 +14,7 @@ static double seconds_since(const struct ela_node *node, uint64_t then_ns)
 
 static const char *transport_name(const struct ela_node *node, uint32_t number)
 {
-	return node->transports[number].instance->loaded->descriptor->name;
+	return number < node->n_transports ? node->transports[number].instance->loaded->descriptor->name : "relay";
 }
 
 /* ---- ways ---- */

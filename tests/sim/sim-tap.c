@@ -40,16 +40,27 @@ static gboolean direction_equal(gconstpointer a, gconstpointer b)
 }
 
 /* A key never seals two frames with one number: the pair of index and counter is unique in all eternity. */
-static void check_unique(struct sim *s, const uint8_t *frame)
+static void check_unique(struct sim *s, uint32_t destination, uint32_t index, uint64_t counter)
 {
 	struct frame_id *id = g_new0(struct frame_id, 1);
 
-	id->destination = ela_header_destination(frame);
-	id->index = ela_frame_index(frame);
-	id->counter = ela_frame_counter(frame);
+	id->destination = destination;
+	id->index = index;
+	id->counter = counter;
 	if (!g_hash_table_add(s->frames, id))
-		sim_fail(s, __FILE__, __LINE__, "index %08x counter %016" G_GINT64_MODIFIER "x sealed twice",
-			ela_frame_index(frame), ela_frame_counter(frame));
+		sim_fail(s, __FILE__, __LINE__, "index %08x counter %016" G_GINT64_MODIFIER "x sealed twice", index, counter);
+}
+
+/* A relayed frame has two numbers: of each hop, and its own, which shows at every hop but is made in front of the
+ * first. */
+static void check_relayed(struct sim *s, const struct ela_mem_seen *seen, const uint8_t *frame, uint32_t len)
+{
+	const uint8_t *inner = frame + ELA_HOP_LEN; /* but for the header */
+
+	sim_check(s, len >= ELA_HOP_MIN && frame[2] <= ELA_TTL, "a bad relayed frame was sent");
+	check_unique(s, ~ela_get32(seen->to.ip), ela_hop_index(frame), ela_hop_counter(frame));
+	if (frame[2] == ELA_TTL && frame[1] != ELA_TYPE_HANDSHAKE)
+		check_unique(s, ela_header_destination(frame), ela_frame_index(inner), ela_frame_counter(inner));
 }
 
 static void keep(struct sim *s, const struct ela_mem_seen *seen, const uint8_t *frame, uint32_t len)
@@ -72,9 +83,11 @@ static bool take_frame(struct sim *s, const struct ela_mem_seen *seen, const uin
 	sim_check(s, ela_header_ok(frame, len), "a frame with a broken header was sent");
 	type = frame[1];
 	s->n_frames++;
-	if (type == ELA_TYPE_EPACKET || type == ELA_TYPE_MESSAGE) {
+	if (ela_frame_is_relayed(frame, len)) {
+		check_relayed(s, seen, frame, len);
+	} else if (type == ELA_TYPE_EPACKET || type == ELA_TYPE_MESSAGE) {
 		sim_check(s, len >= ELA_FRAME_MIN, "a frame that is too short was sent");
-		check_unique(s, frame);
+		check_unique(s, ela_header_destination(frame), ela_frame_index(frame), ela_frame_counter(frame));
 	} else {
 		sim_check(s, type == ELA_TYPE_HANDSHAKE, "type %u was sent", type);
 	}
@@ -95,6 +108,25 @@ static bool take_datagrams(struct sim *s, const struct ela_mem_seen *seen)
 	return pass;
 }
 
+/* A stream loses nothing, whatever the test says. */
+static void take_record(struct sim *s, const struct ela_mem_seen *seen, const struct ela_record *record)
+{
+	uint32_t segment, len = record->len - ELA_TRAIN_HEAD;
+
+	if (record->kind != ELA_RECORD_TRAIN) {
+		(void)take_frame(s, seen, record->data, record->len);
+		return;
+	}
+	segment = ela_get16(record->data);
+	sim_check(s, segment >= ELA_HOP_MIN && segment < len && ela_get16(record->data + 2) == 0, "a bad train was sent");
+	for (uint32_t at = 0; at < len; at += segment) {
+		const uint8_t *frame = record->data + ELA_TRAIN_HEAD + at;
+
+		sim_check(s, ela_frame_is_relayed(frame, len - at), "a train of direct frames was sent");
+		(void)take_frame(s, seen, frame, MIN(segment, len - at));
+	}
+}
+
 static void take_stream(struct sim *s, const struct ela_mem_seen *seen)
 {
 	struct direction key = {seen->from, seen->to};
@@ -109,8 +141,7 @@ static void take_stream(struct sim *s, const struct ela_mem_seen *seen)
 	}
 	g_byte_array_append(rest, seen->bytes, seen->len);
 	while ((got = ela_record_next(rest->data + at, rest->len - at, ELA_STREAM_MAX, &record, &need)) == 1) {
-		sim_check(s, record.kind != ELA_RECORD_TRAIN, "nobody sends trains yet");
-		(void)take_frame(s, seen, record.data, record.len); /* a stream loses nothing */
+		take_record(s, seen, &record);
 		at += ELA_RECORD_HEAD + record.len;
 	}
 	sim_check(s, got == 0, "a broken record was sent");

@@ -219,7 +219,7 @@ START_TEST(clear_bytes)
 			with_byte(1, v, "drop-type");
 		with_byte(2, v, v != 3 ? "drop-ttl" : NULL);
 		if ((v & ELA_FLAG_CSUM) == 0 && v >> 6 != 3)
-			with_byte(3, v, !zero ? "drop-header" : hop ? "drop-destination" : v >> 6 ? "drop-ecn" : NULL);
+			with_byte(3, v, !zero ? "drop-header" : hop ? "drop-hop-tag" : v >> 6 ? "drop-ecn" : NULL);
 	}
 	with_byte(3, ELA_FLAG_CSUM, "drop-tag");
 	for (uint32_t at = 4; at < 8; at++)

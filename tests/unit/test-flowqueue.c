@@ -4,6 +4,7 @@
  * and that no packet is lost without being counted. Packets carry their number behind the ports.
  */
 #include "flowqueue.h"
+#include "frame.h"
 #include "naive.h"
 
 #include <check.h>
@@ -119,6 +120,75 @@ START_TEST(in_order)
 	ck_assert_ptr_null(pop(q, 3));
 	ela_flowqueue_free(q);
 	ela_flowqueue_free(NULL);
+}
+END_TEST
+
+/* A train of n frames of one session, the last one shorter. */
+static struct ela_flow_buf *train(uint32_t index, uint32_t n, uint8_t ecn)
+{
+	uint8_t frames[16 * 100] = {0};
+	struct ela_flow_buf *buf;
+
+	for (uint32_t i = 0; i < n; i++) {
+		ela_header_put(frames + i * 100, ELA_TYPE_EPACKET, (uint8_t)(ELA_FLAG_HOP | ecn << ELA_FLAG_ECN_SHIFT), 9);
+		ela_put32(frames + i * 100 + ELA_HOP_HEAD, index);
+	}
+	buf = ela_flow_buf_sealed(frames, n * 100 - 30, 100);
+	ck_assert_ptr_nonnull(buf);
+	ck_assert_uint_eq(buf->frames, n);
+	ck_assert_mem_eq(buf->pkt.data, frames, n * 100 - 30);
+	return buf;
+}
+
+/* Sealed trains: every frame counts where they are dropped, by limit, by CoDel or with the queue. */
+START_TEST(trains)
+{
+	struct ela_flowqueue *q = queue();
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < 64; i++)
+		ck_assert_uint_eq(ela_flowqueue_push(q, train(5, 1 + i % 16, 0), 1), 0);
+	ck_assert_uint_eq(ela_flowqueue_length(q), 64);
+	ck_assert_uint_eq(ela_flowqueue_frames(q), 4 * 136);
+	for (uint32_t i = 0; i < 16; i++) /* the oldest goes each time */
+		ck_assert_uint_eq(ela_flowqueue_push(q, train(5, 3, 0), 1), 1 + i);
+	ck_assert_uint_eq(ela_flowqueue_frames(q), 3 * 136 + 16 * 3);
+	for (struct ela_flow_buf *buf; (buf = pop(q, 2)) != NULL; ela_flow_buf_free(buf))
+		left += buf->frames;
+	ck_assert_uint_eq(left, 3 * 136 + 16 * 3);
+	ck_assert_uint_eq(ela_flowqueue_frames(q), 0);
+	ela_flowqueue_free(q);
+}
+END_TEST
+
+/* Standing for long: whole trains are dropped, or marked in every header where those are ECN-capable. */
+START_TEST(trains_congested)
+{
+	const uint64_t ms = 1000000;
+
+	for (uint8_t ecn = 0; ecn < 3; ecn += 2) {
+		struct ela_flowqueue *q = queue();
+		uint32_t dropped = 0, marked = 0, out = 0;
+
+		for (uint32_t i = 0; i < 64; i++)
+			ck_assert_uint_eq(ela_flowqueue_push(q, train(5, 4, ecn), 0), 0);
+		for (uint32_t i = 0; i < 60; i++) {
+			uint32_t n;
+			struct ela_flow_buf *buf = ela_flowqueue_pop(q, (10 + 20 * i) * ms, &n);
+
+			dropped += n;
+			if (!buf)
+				break;
+			out += buf->frames;
+			for (uint32_t k = 0; k < buf->frames; k++)
+				ck_assert_uint_eq(buf->pkt.data[k * 100 + 3], buf->pkt.data[3]);
+			marked += buf->pkt.data[3] >> ELA_FLAG_ECN_SHIFT == 3;
+			ela_flow_buf_free(buf);
+		}
+		ck_assert_uint_eq(dropped + out + ela_flowqueue_frames(q), 64 * 4);
+		ck_assert(ecn ? dropped == 0 && marked > 3 : dropped > 12 && dropped % 4 == 0 && marked == 0);
+		ela_flowqueue_free(q);
+	}
 }
 END_TEST
 
@@ -516,6 +586,8 @@ int main(void)
 	tcase_set_timeout(order, 120);
 	tcase_add_test(order, in_order);
 	tcase_add_test(order, unpop);
+	tcase_add_test(order, trains);
+	tcase_add_test(order, trains_congested);
 	tcase_add_test(order, ping_beside_a_bulk_flow);
 	tcase_add_test(order, fair_by_bytes);
 	tcase_add_test(order, conservation);

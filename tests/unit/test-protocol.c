@@ -19,6 +19,11 @@
 #include <stdlib.h>
 
 #define ROOM 2048u
+#define RECORDED 8u /* keys of a session with two lanes: data 2 + 1, hop 3 + 1 */
+#define SEAL_KEY 0u
+#define OPEN_KEY 2u
+#define HOP_KEY 3u
+#define HOP_CHECK_KEY 6u
 
 /* ---- the document ---- */
 
@@ -162,14 +167,16 @@ static uint32_t build_answer(uint8_t out[ROOM], struct ela_noise *n)
 struct recorder {
 	const struct ela_cipher_ops *real;
 	void *self;
-	uint8_t keys[2][32]; /* by direction */
+	uint8_t keys[RECORDED][32]; /* as they were made */
+	uint32_t n;
 };
 
 static int record_key(void *self, uint32_t suite, uint32_t direction, const uint8_t *bytes, void **ret_key)
 {
 	struct recorder *r = self;
 
-	memcpy(r->keys[direction], bytes, 32);
+	ck_assert_uint_lt(r->n, RECORDED);
+	memcpy(r->keys[r->n++], bytes, 32);
 	return r->real->key_new(r->self, suite, direction, bytes, ret_key);
 }
 
@@ -196,6 +203,7 @@ static void open_cipher(struct pair *p)
 	const struct ela_loaded *loaded;
 	g_autoptr(GError) error = NULL;
 
+	memset(p, 0, sizeof *p);
 	p->loader = ela_loader_new(none);
 	loaded = ela_loader_load_file(p->loader, CIPHER_AEAD, &error);
 	ck_assert_msg(loaded != NULL, "%s", error ? error->message : "?");
@@ -415,12 +423,18 @@ START_TEST(test_keys)
 	same_value("message-key-2", keys[0].recv, 32);
 	ck_assert_mem_eq(keys[0].send, keys[1].recv, 32);
 	ck_assert_mem_eq(keys[0].recv, keys[1].send, 32);
-	same_value("data-key-1", p.cipher[0].keys[ELA_CIPHER_SEAL], 32);
-	same_value("data-key-2", p.cipher[0].keys[ELA_CIPHER_OPEN], 32);
-	same_value("data-key-1", p.cipher[1].keys[ELA_CIPHER_OPEN], 32);
-	same_value("data-key-2", p.cipher[1].keys[ELA_CIPHER_SEAL], 32);
+	same_value("data-key-1", p.cipher[0].keys[SEAL_KEY], 32);
+	same_value("data-key-2", p.cipher[0].keys[OPEN_KEY], 32);
+	same_value("data-key-1", p.cipher[1].keys[OPEN_KEY], 32);
+	same_value("data-key-2", p.cipher[1].keys[SEAL_KEY], 32);
 	same_value("data-iv-1", p.a->send_iv, 12);
 	same_value("data-iv-2", p.a->recv_iv, 12);
+	same_value("hop-key-1", p.cipher[0].keys[HOP_KEY], 32);
+	same_value("hop-key-2", p.cipher[0].keys[HOP_CHECK_KEY], 32);
+	same_value("hop-key-1", p.cipher[1].keys[HOP_CHECK_KEY], 32);
+	same_value("hop-key-2", p.cipher[1].keys[HOP_KEY], 32);
+	same_value("hop-iv-1", p.a->hop->send_iv, 12);
+	same_value("hop-iv-2", p.a->hop->recv_iv, 12);
 	close_pair(&p);
 }
 END_TEST
@@ -447,6 +461,46 @@ START_TEST(test_epacket)
 	len = seal(p.a, packets[_i].lane, packets[_i].sequence, packets[_i].flags, plain, len, out);
 	same_frame(packets[_i].name, out, len);
 	unseal(p.b, out, len, packets[_i].plain);
+	close_pair(&p);
+}
+END_TEST
+
+/* The same session as the link to a relay: what it makes of the document's direct frames. */
+static const struct {
+	const char *name, *direct;
+	uint32_t lane;
+	uint64_t sequence;
+	uint8_t ttl;
+} relayed[] = {
+	{"relayed-epacket", "epacket", 1, 9, 3},
+	{"relayed-init", "init", ELA_LANE_CONTROL, 0, 2},
+};
+
+START_TEST(test_relayed)
+{
+	uint8_t out[ROOM], direct[ROOM], *frames[] = {out};
+	uint32_t hop_lane = relayed[_i].lane == ELA_LANE_CONTROL ? 2 : relayed[_i].lane;
+	struct ela_noise_keys keys[2];
+	bool due = false;
+	int verdict = 1;
+	uint32_t len;
+	struct pair p;
+
+	open_pair(&p, keys);
+	len = (uint32_t)frame(relayed[_i].direct, direct);
+	ck_assert_uint_le(ELA_HOP_LEN + len, sizeof out);
+	memcpy(out + ELA_HOP_LEN, direct, len);
+	len += ELA_HOP_LEN;
+	ela_hop_wrap(out);
+	out[2] = relayed[_i].ttl;
+	p.a->hop->lanes[hop_lane].sequence = relayed[_i].sequence;
+	ck_assert(ela_hop_seal(p.a, relayed[_i].lane, frames, &len, 1, &due));
+	same_frame(relayed[_i].name, out, len);
+	ck_assert_uint_eq(ela_hop_index(out), p.b->with.local_index);
+	ela_hop_check(p.b, frames, &len, 1, &verdict);
+	ck_assert_int_eq(verdict, 0);
+	out[2] = 3;
+	ck_assert_mem_eq(ela_hop_strip(out), direct, len - ELA_HOP_LEN);
 	close_pair(&p);
 }
 END_TEST
@@ -549,6 +603,8 @@ static const struct {
 	{"flags ECN shift", ELA_FLAG_ECN_SHIFT},
 	{"header", ELA_HEADER_LEN},
 	{"frame head", ELA_FRAME_HEAD},
+	{"hop fields", ELA_HOP_LEN},
+	{"smallest relayed", ELA_HOP_MIN},
 	{"tag", ELA_TAG_LEN},
 	{"smallest frame", ELA_FRAME_MIN},
 	{"control datagram", ELA_DATAGRAM_MAX_CONTROL},
@@ -610,8 +666,8 @@ END_TEST
 START_TEST(test_nothing_unchecked)
 {
 	static const char *const checked[] = {"header", "init", "answer", "cookie", "init-with-cookie", "epacket",
-		"epacket-csum", "keepalive", "ping", "pong", "challenge", "challenge-answer", "probe", "probe-ok", "routing",
-		"record-frame", "record-train", "record-super", NULL};
+		"epacket-csum", "relayed-epacket", "relayed-init", "keepalive", "ping", "pong", "challenge", "challenge-answer",
+		"probe", "probe-ok", "routing", "record-frame", "record-train", "record-super", NULL};
 	g_auto(GStrv) lines = document();
 	uint32_t n = 0;
 
@@ -640,6 +696,7 @@ int main(void)
 	tcase_add_test(tc, test_cookie);
 	tcase_add_test(tc, test_keys);
 	tcase_add_loop_test(tc, test_epacket, 0, (int)G_N_ELEMENTS(packets));
+	tcase_add_loop_test(tc, test_relayed, 0, (int)G_N_ELEMENTS(relayed));
 	tcase_add_test(tc, test_messages);
 	tcase_add_test(tc, test_records);
 	tcase_add_test(tc, test_numbers);

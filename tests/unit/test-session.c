@@ -238,7 +238,7 @@ START_TEST(half_made)
 	ops.key_free = counting_key_free;
 	e.cipher.ops = &ops;
 	e.with_a.local_lanes = 3;
-	for (fail_at = 0; fail_at < 4; fail_at++) {
+	for (fail_at = 0; fail_at < 9; fail_at++) { /* three and one of data, four and one of the hop */
 		made = freed = 0;
 		ck_assert_ptr_null(ela_session_new(NULL, &e.with_a, &e.keys_a, 0));
 		ck_assert_uint_eq(made, fail_at);
