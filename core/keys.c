@@ -65,7 +65,7 @@ G_GNUC_PRINTF(3, 4) static int fail(GError **error, int err, const char *format,
 	return -err;
 }
 
-static int check_key_file(int fd, GError **error)
+static int check_key_file(const char *file, int fd, GError **error)
 {
 	struct stat st;
 
@@ -74,11 +74,11 @@ static int check_key_file(int fd, GError **error)
 	if (!S_ISREG(st.st_mode))
 		return fail(error, EINVAL, "not a regular file; expected a file made by \"elad keygen\"");
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return fail(error, EPERM, "owned by uid %u; expected uid %u or root: chown it", (unsigned)st.st_uid,
-			(unsigned)geteuid());
+		return fail(error, EPERM, "owned by uid %u; expected uid %u or root: chown %u %s", (unsigned)st.st_uid,
+			(unsigned)geteuid(), (unsigned)geteuid(), file);
 	if ((st.st_mode & 077) != 0)
-		return fail(error, EPERM, "mode is %04o, open to group or others; expected 0600: chmod 600 it",
-			(unsigned)(st.st_mode & 07777));
+		return fail(error, EPERM, "mode is %04o, open to group or others; expected 0600: chmod 600 %s",
+			(unsigned)(st.st_mode & 07777), file);
 	return 0;
 }
 
@@ -120,14 +120,28 @@ static int read_key_text(int fd, uint8_t ret[ELA_KEY_LEN], GError **error)
 	return err;
 }
 
+static int fail_to_open(const char *file, int err, GError **error)
+{
+	g_autofree char *dir = g_path_get_dirname(file);
+	g_autofree char *name = g_path_get_basename(file);
+
+	if (err == ENOENT && g_str_has_suffix(name, ".key")) {
+		name[strlen(name) - strlen(".key")] = '\0';
+		return fail(error, err, "is not there; make it: elad keygen %s %s", dir, name);
+	}
+	if (err == ENOENT)
+		return fail(error, err, "is not there; make one: elad keygen %s NAME makes %s/NAME.key", dir, dir);
+	return fail(error, err, "cannot be opened: %s%s", g_strerror(err), err == EACCES ? "; run as root" : "");
+}
+
 int ela_key_read(const char *file, uint8_t ret[ELA_KEY_LEN], GError **error)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* not blocking: may be a FIFO */
 	int err;
 
 	if (fd < 0)
-		return fail(error, errno, "cannot be opened: %s", g_strerror(errno));
-	err = check_key_file(fd, error);
+		return fail_to_open(file, errno, error);
+	err = check_key_file(file, fd, error);
 	if (err == 0)
 		err = read_key_text(fd, ret, error);
 	(void)close(fd); /* read only: nothing can be lost */
@@ -172,8 +186,10 @@ static int write_key_file(int dirfd, const char *dir, const char *name, const ch
 		err = errno;
 	(void)unlinkat(dirfd, temporary, 0); /* ours; if it stays it is 0600 and harmless */
 	if (err == EEXIST)
-		return fail(error, EEXIST, "%s/%s: exists already and is never overwritten; choose another name or remove it",
-			dir, final);
+		return fail(error, EEXIST,
+			"%s/%s: exists already and is never overwritten; \"elad pubkey %s/%s\" prints its public key; choose "
+			"another name or remove it",
+			dir, final, dir, final);
 	if (err != 0)
 		return fail(error, err, "%s/%s: cannot be written: %s", dir, final, g_strerror(err));
 	(void)fsync(dirfd); /* not every file system can; the file itself is synced */
@@ -231,5 +247,20 @@ int ela_keygen(const char *dir, const char *name, char ret_public_b64[ELA_KEY_TE
 	}
 	err = make_key(dirfd, dir, name, ret_public_b64, error);
 	(void)close(dirfd); /* read only */
+	return err;
+}
+
+int ela_key_public(const char *file, char ret_public_b64[ELA_KEY_TEXT], GError **error)
+{
+	uint8_t private_key[ELA_KEY_LEN], public_key[ELA_KEY_LEN];
+	int err = ela_key_read(file, private_key, error);
+
+	if (err != 0)
+		return err;
+	if (ela_x25519_public(private_key, public_key) != 0)
+		err = fail(error, EINVAL, "holds a key that libcrypto refuses; expected one made by \"elad keygen\"");
+	else
+		ela_key_encode(public_key, ret_public_b64);
+	ela_wipe(private_key, sizeof private_key);
 	return err;
 }

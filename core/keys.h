@@ -24,6 +24,9 @@ int ela_key_read(const char *file, uint8_t ret[ELA_KEY_LEN], GError **error);
  */
 int ela_keygen(const char *dir, const char *name, char ret_public_b64[ELA_KEY_TEXT], GError **error);
 
+/* The public key's base64 of a private key's file; as ela_key_read(). */
+int ela_key_public(const char *file, char ret_public_b64[ELA_KEY_TEXT], GError **error);
+
 /* Names of nodes, peers and key files: 1..63 of A-Z a-z 0-9 - _ . and no dot in front. */
 bool ela_key_is_name(const char *name);
 
