@@ -13,6 +13,22 @@ A=labA$$ B=labB$$ UA=10.99.0.1 UB=10.99.0.2 OA=10.88.0.1 OB=10.88.0.2
 MTU=${MTU:-1420} DUR=${DUR:-6} CC=${CC:-}
 PIDS=()
 
+# need PROGRAM:PACKAGE...  exit 2 and a line for each program that is not there; a program may be a path
+need() {
+	local pair missing=0
+	for pair in "$@"; do
+		command -v "${pair%:*}" >/dev/null && continue
+		printf '%s: needs %s: apt-get install %s\n' "${0##*/}" "${pair%:*}" "${pair##*:}" >&2
+		missing=1
+	done
+	[ $missing -eq 0 ] || exit 2
+}
+
+# need_lab PROGRAM:PACKAGE...  those, and what every measurement needs
+need_lab() {
+	need "$@" ip:iproute2 ping:iputils-ping iperf3:iperf3 python3:python3
+}
+
 inA() {
 	ip netns exec "$A" "$@"
 }

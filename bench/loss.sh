@@ -5,6 +5,9 @@
 # and GRO are off on the veth: a rule there would otherwise drop whole superpackets.
 HERE=$(cd "$(dirname "$0")" && pwd)
 [ $# -ge 1 ] || { sed -n '3s/^# //p' "$0" >&2; exit 2; }
+# shellcheck source=bench/lab.sh
+. "$HERE/lab.sh"
+need_lab iptables:iptables ethtool:ethtool tc:iproute2
 
 # shellcheck disable=SC2317 # called in the peer's script
 measure() {
@@ -20,7 +23,7 @@ measure() {
 		for side in A B; do
 			"in$side" iptables -t raw -F
 			[ "$loss" = 0 ] || "in$side" iptables -t raw -A PREROUTING -i "v$side" -m statistic --mode random \
-				--probability "$loss" -j DROP
+				--probability "$loss" -j DROP || { echo "loss.sh: iptables makes no loss; nothing measured" >&2; exit 1; }
 		done
 		rate=$(iperf "$target" gbps)
 		printf '%-26s loss=%-5s tcp_Mbps=%s\n' "$name" "$loss" "$(awk -v g="${rate:-0}" 'BEGIN { print g * 1000 }')"

@@ -53,13 +53,22 @@ char **ela_config_list(
 	return ela_ini_list(load->ini, section, key, load->report);
 }
 
+const char *ela_config_comment_hint(const char *value)
+{
+	for (const char *p = value; *p != '\0'; p++) {
+		if ((p[0] == ' ' || p[0] == '\t') && (p[1] == '#' || p[1] == ';'))
+			return "; comments stand on lines of their own";
+	}
+	return "";
+}
+
 void ela_config_bad_value(
 	struct config_load *load, const char *section, const char *key, const char *value, const char *expected)
 {
 	g_autofree char *quoted = ela_report_quote(value);
 
-	ela_report_add(load->report, ela_ini_line(load->ini, section, key), section, key, "bad value %s; expected %s",
-		quoted, expected);
+	ela_report_add(load->report, ela_ini_line(load->ini, section, key), section, key, "bad value %s; expected %s%s",
+		quoted, expected, ela_config_comment_hint(value));
 }
 
 void ela_config_bad_sense(
@@ -67,7 +76,8 @@ void ela_config_bad_sense(
 {
 	g_autofree char *quoted = ela_report_quote(value);
 
-	ela_report_add(load->report, ela_ini_line(load->ini, section, key), section, key, "%s %s", quoted, what);
+	ela_report_add(load->report, ela_ini_line(load->ini, section, key), section, key, "%s %s%s", quoted, what,
+		ela_config_comment_hint(value));
 }
 
 bool ela_config_check_once(struct config_load *load, const char *section, const char *key, char **list)

@@ -41,20 +41,22 @@ static void report_not_loaded(
 	g_auto(GStrv) names = ela_loader_names(load->loader, c->kind);
 	g_autofree char *all = g_strjoinv(", ", names);
 	g_autofree char *bare = bare_name(name, c->kind);
-	g_autofree char *suggestion = ela_report_suggest(bare, (const char *const *)names);
+	/* what is there and refused was spelt well */
+	bool is_known = g_strv_contains((const char *const *)names, name);
+	g_autofree char *suggestion = is_known ? g_strdup("") : ela_report_suggest(bare, (const char *const *)names);
 	g_autofree char *quoted = ela_report_quote(name);
 	uint32_t line = ela_ini_line(load->ini, SECTION, c->key);
 
 	load->broken_kinds |= 1u << c->kind;
 	if (g_error_matches(error, ELA_LOADER_ERROR, ELA_LOADER_NOT_FOUND))
-		ela_report_add(load->report, line, SECTION, c->key, "plugin %s is not installed: %s; expected %s%s", quoted,
-			error->message, *all != '\0' ? all : "one that is", suggestion);
+		ela_report_add(load->report, line, SECTION, c->key, "plugin %s is not installed: %s; expected %s%s%s", quoted,
+			error->message, *all != '\0' ? all : "one that is", suggestion, ela_config_comment_hint(name));
 	else if (g_error_matches(error, ELA_LOADER_ERROR, ELA_LOADER_SEALED))
 		ela_report_add(load->report, line, SECTION, c->key, "plugin %s is not loaded; needs a restart: " SECTION ".%s",
 			quoted, c->key);
 	else
-		ela_report_add(
-			load->report, line, SECTION, c->key, "plugin %s is refused: %s%s", quoted, error->message, suggestion);
+		ela_report_add(load->report, line, SECTION, c->key, "plugin %s is refused: %s%s%s", quoted, error->message,
+			suggestion, ela_config_comment_hint(name));
 }
 
 /* The plugins that the key names, NULL-terminated; NULL on any error. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config-peer: the sections [peer NAME] of a network with static routing. Control thread. */
+/* config-peer: the sections [peer NAME] of a network whose routing has no ring. Control thread. */
 #include "config-priv.h"
 #include "crypto.h"
 #include "inet.h"
@@ -149,15 +149,30 @@ static bool read_prefix(struct config_load *load, const char *section, const cha
 	return true;
 }
 
-/* The first single IPv4 address is the one in the peer's own [node] section. False when there is none. */
-static bool find_own_address(struct ela_config_peer *peer)
+/* The first single IPv4 address is the one in the peer's own [node] section. NULL when there is none. */
+static const struct ela_addr *find_own_address(const struct ela_config_peer *peer)
 {
 	for (uint32_t i = 0; i < peer->n_prefixes; i++)
-		if (peer->prefixes[i].addr.family == ELA_ADDR_IP4 && peer->prefixes[i].bits == 32) {
-			memcpy(peer->address4, peer->prefixes[i].addr.ip, sizeof peer->address4);
-			return true;
-		}
-	return false;
+		if (peer->prefixes[i].addr.family == ELA_ADDR_IP4 && peer->prefixes[i].bits == 32)
+			return &peer->prefixes[i].addr;
+	return NULL;
+}
+
+/* A slip more often than not; but networks may be joined in odd ways. */
+static void warn_of_outsider(
+	struct config_load *load, const struct ela_config_peer *peer, const char *section, const struct ela_addr *own)
+{
+	struct ela_prefix network = load->config->address4;
+	char address[ELA_INET_TEXT], text[ELA_INET_TEXT];
+
+	if (network.addr.family == ELA_ADDR_NONE || ela_inet_prefix_contains(&network, own))
+		return;
+	ela_inet_prefix_mask(&network);
+	ela_inet_prefix_text(&network, text);
+	ela_inet_addr_text(own, address);
+	ela_report_add(load->warnings, ela_ini_line(load->ini, section, "address"), section, "address",
+		"warning: \"%s\" is outside this node's network %s; expected the address of the [node] section of %s first",
+		address, text, peer->name);
 }
 
 static void read_prefixes(
@@ -165,6 +180,7 @@ static void read_prefixes(
 {
 	g_auto(GStrv) list = ela_config_list(load, section, "address", true, address_expected);
 	guint n = list != NULL ? g_strv_length(list) : 0;
+	const struct ela_addr *own;
 
 	if (n > MAX_PREFIXES) {
 		ela_config_bad_sense(
@@ -177,10 +193,15 @@ static void read_prefixes(
 		if (!read_prefix(load, section, list[i], peer, seen))
 			return;
 	}
-	if (n != 0 && !find_own_address(peer))
+	own = find_own_address(peer);
+	if (own != NULL) {
+		memcpy(peer->address4, own->ip, sizeof peer->address4);
+		warn_of_outsider(load, peer, section, own);
+	} else if (n != 0) {
 		ela_config_bad_sense(load, section, "address", list[0],
 			"is not the peer's own address, and none of the others is; expected its IPv4 address among them, such as "
 			"10.88.0.2");
+	}
 }
 
 /* Endpoints that are never dialled; NULL for a good one or a name. */
@@ -303,29 +324,63 @@ static void read_peer(struct config_load *load, const struct ela_ini_section *se
 	read_keepalive(load, section->name, peer);
 }
 
-static bool may_have_peers(const struct config_load *load)
-{
-	const struct ela_loaded *routing = load->config->routing;
-
-	return routing == NULL || strcmp(routing->descriptor->name, "static") == 0; /* NULL: reported */
-}
-
 static void read_all(struct config_load *load, const struct seen *seen)
 {
+	const struct ela_loaded *routing = load->config->routing; /* NULL: reported */
+
 	for (guint i = 0; i < load->ini->sections->len; i++) {
 		const struct ela_ini_section *section = g_ptr_array_index(load->ini->sections, i);
 
 		if (ela_config_peer_name(section->name) == NULL)
 			continue;
-		if (!may_have_peers(load)) {
+		if (routing != NULL && routing->has_ring) {
 			ela_report_add(load->report, section->line, section->name, NULL,
-				"only static routing has peers; expected routing = static in [components], or this section removed");
+				"%s finds its peers itself; expected this section removed, or routing = static", routing->section);
 		} else if (load->config->n_peers == ELA_MAX_PEERS) {
 			ela_report_add(
 				load->report, section->line, section->name, NULL, "one peer too many; expected at most 1024");
 			return;
 		} else {
 			read_peer(load, section, seen);
+		}
+	}
+}
+
+/* The longest prefix of any peer that addr is inside; its peer's name, NULL for none. */
+static const char *peer_around(const struct seen *seen, const struct ela_addr *addr, char ret_prefix[ELA_INET_TEXT])
+{
+	for (int bits = addr->family == ELA_ADDR_IP4 ? 32 : 128; bits >= 0; bits--) {
+		struct ela_prefix prefix = {.addr = *addr, .bits = (uint32_t)bits};
+		const char *name;
+
+		ela_inet_prefix_mask(&prefix);
+		ela_inet_prefix_text(&prefix, ret_prefix);
+		name = g_hash_table_lookup(seen->prefixes, ret_prefix);
+		if (name != NULL)
+			return name;
+	}
+	return NULL;
+}
+
+/* Frames to an endpoint that is routed to a peer would be packets for that peer, in frames to the endpoint. */
+static void check_loops(struct config_load *load, const struct ela_config_peer *peer, const struct seen *seen)
+{
+	g_autofree char *section = g_strdup_printf("peer %s", peer->name);
+
+	for (uint32_t i = 0; i < peer->n_endpoints; i++) {
+		const struct ela_endpoint *endpoint = &peer->endpoints[i];
+		const char *name = NULL;
+		char prefix[ELA_INET_TEXT];
+
+		if (endpoint->addr.family != ELA_ADDR_NONE && endpoint_fault(load->config, &endpoint->addr) == NULL)
+			name = peer_around(seen, &endpoint->addr, prefix);
+		if (name != NULL) {
+			g_autofree char *what = g_strdup_printf("is inside %s of peer %s, so the way to the peer would lead "
+													"through the peer; expected an address outside every peer's",
+				prefix, name);
+
+			ela_config_bad_sense(load, section, "endpoint", endpoint->host, what);
+			return;
 		}
 	}
 }
@@ -340,6 +395,8 @@ void ela_config_read_peers(struct config_load *load)
 
 	load->config->peers = g_new0(struct ela_config_peer, n);
 	read_all(load, &seen);
+	for (uint32_t i = 0; i < load->config->n_peers; i++)
+		check_loops(load, &load->config->peers[i], &seen);
 	g_hash_table_destroy(seen.keys);
 	g_hash_table_destroy(seen.prefixes);
 }

@@ -32,6 +32,7 @@ struct config_load {
 	struct config_priv *priv;
 	const struct ela_ini *ini;
 	struct ela_report *report;
+	struct ela_report *warnings; /* what is taken all the same */
 	struct ela_loader *loader;
 	uint32_t flags;
 	uint32_t broken_kinds; /* bit ELA_KIND_*: an error in [components] leaves it unknown what is loaded */
@@ -72,6 +73,8 @@ void ela_config_bad_value(
 /* "value \"x\" what", for values of the right form */
 void ela_config_bad_sense(
 	struct config_load *load, const char *section, const char *key, const char *value, const char *what);
+/* "; comments stand on lines of their own" for a bad value that seems to end in one, else "". */
+const char *ela_config_comment_hint(const char *value);
 /* False and an error when an element of list is there twice. */
 bool ela_config_check_once(struct config_load *load, const char *section, const char *key, char **list);
 

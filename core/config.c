@@ -35,6 +35,7 @@ void ela_config_free(struct ela_config *config)
 	g_free(config->ciphers);
 	g_free(config->transports);
 	g_strfreev(config->addresses);
+	g_strfreev(config->warnings);
 	g_free(config->private_key_file);
 	g_free(config->user);
 	g_free(config->name);
@@ -47,6 +48,15 @@ void ela_config_free(struct ela_config *config)
 	g_free(config);
 }
 
+static char **take_warnings(struct ela_report *report)
+{
+	GPtrArray *texts = g_ptr_array_new();
+
+	ela_report_finish(report, texts);
+	g_ptr_array_add(texts, NULL);
+	return (char **)g_ptr_array_free(texts, FALSE);
+}
+
 struct ela_config *ela_config_parse(
 	const char *file, const char *text, size_t len, struct ela_loader *loader, uint32_t flags, GPtrArray *errors)
 {
@@ -56,6 +66,7 @@ struct ela_config *ela_config_parse(
 	struct config_load load = {.config = config, .ini = ini, .report = report, .loader = loader, .flags = flags};
 	uint32_t n_errors;
 
+	load.warnings = ela_report_new(file);
 	config->file = g_strdup(file);
 	config->dir = g_path_get_dirname(file);
 	config->priv = load.priv = priv_new(ini);
@@ -67,6 +78,7 @@ struct ela_config *ela_config_parse(
 	}
 	n_errors = ela_report_count(report);
 	ela_report_finish(report, errors);
+	config->warnings = take_warnings(load.warnings);
 	if (n_errors == 0)
 		return config;
 	ela_config_free(config);
@@ -94,8 +106,20 @@ static char *read_content(int fd, size_t *ret_len)
 	return g_steal_pointer(&text);
 }
 
+/* A reload runs as another user than the start, so root is no remedy there: check_readable() of daemon.c names one. */
+static char *open_fault(int err, uint32_t flags)
+{
+	const char *remedy = "";
+
+	if (err == ENOENT)
+		remedy = "; name it with --config FILE, or start from examples/ela.ini";
+	else if (err == EACCES && (flags & ELA_CONFIG_NO_KEY) == 0)
+		remedy = "; run as root";
+	return g_strdup_printf("cannot be opened: %s; expected a readable file%s", g_strerror(err), remedy);
+}
+
 /* It names what is loaded into the process: who can write it is who runs it. */
-static char *file_fault(int fd)
+static char *file_fault(const char *file, int fd)
 {
 	struct stat st;
 
@@ -109,8 +133,8 @@ static char *file_fault(int fd)
 		return g_strdup_printf(
 			"owned by uid %u; expected root or the user running: chown root it", (unsigned)st.st_uid);
 	if ((st.st_mode & 022) != 0)
-		return g_strdup_printf("mode is %04o, writable by group or others; expected one such as 0644: chmod go-w it",
-			(unsigned)(st.st_mode & 07777));
+		return g_strdup_printf("mode is %04o, writable by group or others; expected one such as 0644: chmod go-w %s",
+			(unsigned)(st.st_mode & 07777), file);
 	return NULL;
 }
 
@@ -122,9 +146,9 @@ struct ela_config *ela_config_load(const char *file, struct ela_loader *loader, 
 	size_t len = 0;
 
 	if (fd < 0) {
-		fault = g_strdup_printf("cannot be opened: %s; expected a readable file", g_strerror(errno));
+		fault = open_fault(errno, flags);
 	} else {
-		fault = file_fault(fd);
+		fault = file_fault(file, fd);
 		if (fault == NULL) {
 			text = read_content(fd, &len);
 			if (text == NULL)

@@ -64,7 +64,8 @@ struct ela_config {
 	/* [peer NAME], in file order */
 	struct ela_config_peer *peers;
 	uint32_t n_peers;
-	void *priv; /* option values and line index: config.c's */
+	char **warnings; /* of a file that is good all the same: in the form of errors, by line, NULL-terminated */
+	void *priv;      /* option values and line index: config.c's */
 };
 
 /* How to load. */

@@ -56,6 +56,12 @@ static struct ela_config *load_or_complain(const struct ela_daemon_options *opti
 	return config;
 }
 
+static void log_warnings(const struct daemon *daemon)
+{
+	for (char **warning = daemon->config->warnings; *warning; warning++)
+		ela_logf(daemon->log, ELA_LOG_WARN, "elad", "%s", *warning);
+}
+
 static uint32_t level_of(const struct ela_daemon_options *options, const struct ela_config *config)
 {
 	return options->log_level == ELA_LEVEL_BY_CONFIG ? config->log_level : options->log_level;
@@ -107,6 +113,8 @@ int ela_daemon_check(const struct ela_daemon_options *options, struct ela_loader
 	struct ela_node *node;
 	int code = ELA_EXIT_CONFIG;
 
+	for (char **warning = config ? config->warnings : NULL; warning && *warning; warning++)
+		complain(*warning);
 	if (config && find_user(config, &identity)) {
 		loop = ela_loop_glib_new();
 		log = ela_log_new(ELA_LOG_ERROR, NULL, NULL);
@@ -154,6 +162,7 @@ static int use_fresh(struct daemon *daemon, struct ela_config *fresh, GPtrArray 
 	ela_config_free(daemon->config);
 	daemon->config = fresh;
 	ela_log_set_level(daemon->log, level_of(daemon->options, fresh));
+	log_warnings(daemon);
 	ela_logf(daemon->log, ELA_LOG_INFO, "elad", "reloaded file=%s", daemon->options->config_file);
 	return ELA_CODE_OK;
 }
@@ -337,6 +346,7 @@ static int live(struct daemon *daemon)
 
 	daemon->notify = ela_notify_new();
 	daemon->log = ela_log_new(level_of(daemon->options, daemon->config), NULL, NULL);
+	log_warnings(daemon);
 	daemon->loop = ela_loop_glib_new();
 	daemon->main_loop = g_main_loop_new(NULL, FALSE);
 	code = start(daemon);
@@ -368,13 +378,23 @@ static int live(struct daemon *daemon)
 	return code;
 }
 
+static void complain_of_capability(void)
+{
+	g_autofree char *elad = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *text =
+		g_strdup_printf("CAP_NET_ADMIN is missing; run elad as root, or allow it to others: setcap cap_net_admin+ep %s",
+			elad ? elad : "ELAD");
+
+	complain(text);
+}
+
 int ela_daemon_run(const struct ela_daemon_options *options, struct ela_loader *loader)
 {
 	struct daemon daemon = {.options = options, .loader = loader};
 	int code = ELA_EXIT_CONFIG;
 
 	if (!ela_process_has_net_admin()) {
-		complain("CAP_NET_ADMIN is missing; run elad as root, or allow it to others: setcap cap_net_admin+ep ELAD");
+		complain_of_capability();
 		return ELA_EXIT_PERMISSION;
 	}
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail: the number is good */

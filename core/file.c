@@ -133,7 +133,7 @@ int ela_file_get(int dirfd, const char *name, size_t max_bytes, GBytes **ret)
 	return 0;
 }
 
-static int check_secret(int fd, GError **error)
+static int check_secret(const char *file, int fd, GError **error)
 {
 	struct stat st;
 
@@ -142,12 +142,26 @@ static int check_secret(int fd, GError **error)
 	if (!S_ISREG(st.st_mode))
 		return ela_file_fail(error, EINVAL, "not a regular file; expected a key file");
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return ela_file_fail(error, EPERM, "owned by uid %u; expected uid %u or root: chown it", (unsigned)st.st_uid,
-			(unsigned)geteuid());
+		return ela_file_fail(error, EPERM, "owned by uid %u; expected uid %u or root: chown %u %s", (unsigned)st.st_uid,
+			(unsigned)geteuid(), (unsigned)geteuid(), file);
 	if ((st.st_mode & 077) != 0)
-		return ela_file_fail(error, EPERM, "mode is %04o, open to group or others; expected 0600: chmod 600 it",
-			(unsigned)(st.st_mode & 07777));
+		return ela_file_fail(error, EPERM, "mode is %04o, open to group or others; expected 0600: chmod 600 %s",
+			(unsigned)(st.st_mode & 07777), file);
 	return 0;
+}
+
+static int fail_to_open(const char *file, int err, GError **error)
+{
+	g_autofree char *dir = g_path_get_dirname(file);
+	g_autofree char *name = g_path_get_basename(file);
+
+	if (err == ENOENT && g_str_has_suffix(name, ".key")) {
+		name[strlen(name) - strlen(".key")] = '\0';
+		return ela_file_fail(error, err, "is not there; make it: elad keygen %s %s", dir, name);
+	}
+	if (err == ENOENT)
+		return ela_file_fail(error, err, "is not there; make one: elad keygen %s NAME makes %s/NAME.key", dir, dir);
+	return ela_file_fail(error, err, "cannot be opened: %s%s", g_strerror(err), err == EACCES ? "; run as root" : "");
 }
 
 int ela_file_get_secret(const char *file, char *buf, size_t room, size_t *ret_len, GError **error)
@@ -157,8 +171,8 @@ int ela_file_get_secret(const char *file, char *buf, size_t room, size_t *ret_le
 	int err;
 
 	if (fd < 0)
-		return ela_file_fail(error, errno, "cannot be opened: %s", g_strerror(errno));
-	err = check_secret(fd, error);
+		return fail_to_open(file, errno, error);
+	err = check_secret(file, fd, error);
 	if (err == 0)
 		n = read_all(fd, (uint8_t *)buf, room);
 	(void)close(fd); /* read only: nothing can be lost */

@@ -85,7 +85,10 @@ int ela_key_write(const char *dir, const char *file, const void *text, size_t le
 	(void)close(dirfd); /* read only */
 	if (err == -EEXIST)
 		return ela_file_fail(error, EEXIST,
-			"%s/%s: exists already and is never overwritten; choose another name or remove it", dir, file);
+			"%s/%s: exists already and is never overwritten; \"elad pubkey %s/%s\" prints its public key; choose "
+			"another "
+			"name or remove it",
+			dir, file, dir, file);
 	if (err == -EACCES || err == -EPERM || err == -EROFS)
 		return ela_file_fail(error, -err, "%s: cannot create %s: %s; choose a folder that you may write to", dir, file,
 			g_strerror(-err));
@@ -157,4 +160,19 @@ int ela_keygen(const char *dir, const char *name, char ret_public_b64[ELA_KEY_TE
 int ela_keygen_ed25519(const char *dir, const char *name, char ret_public_b64[ELA_KEY_TEXT], GError **error)
 {
 	return keygen(dir, name, ela_ed25519_public, ret_public_b64, error);
+}
+
+int ela_key_public(const char *file, char ret_public_b64[ELA_KEY_TEXT], GError **error)
+{
+	uint8_t private_key[ELA_KEY_LEN], public_key[ELA_KEY_LEN];
+	int err = ela_key_read(file, private_key, error);
+
+	if (err != 0)
+		return err;
+	if (ela_x25519_public(private_key, public_key) != 0)
+		err = ela_file_fail(error, EINVAL, "holds a key that libcrypto refuses; expected one made by \"elad keygen\"");
+	else
+		ela_key_encode(public_key, ret_public_b64);
+	ela_wipe(private_key, sizeof private_key);
+	return err;
 }

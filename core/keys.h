@@ -33,6 +33,9 @@ int ela_key_write(const char *dir, const char *file, const void *text, size_t le
 /* Random bytes for a private key. 0, -errno. */
 int ela_key_random(uint8_t ret[ELA_KEY_LEN]);
 
+/* The public key's base64 of a private key's file; as ela_key_read(). */
+int ela_key_public(const char *file, char ret_public_b64[ELA_KEY_TEXT], GError **error);
+
 /* Names of nodes, users, peers and key files: 1..63 of A-Z a-z 0-9 - _ . and no dot in front. */
 bool ela_key_is_name(const char *name);
 

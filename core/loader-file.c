@@ -18,11 +18,20 @@ static bool owner_is_trusted(const struct stat *st)
 
 static bool check_owner(const char *path, const struct stat *st, GError **error)
 {
+	g_autofree char *wanted = NULL;
+
 	if (owner_is_trusted(st))
 		return true;
-	if (geteuid() == 0)
-		return ela_loader_refuse(error, path, "owner", "root", "uid %u", (unsigned)st->st_uid);
-	return ela_loader_refuse(error, path, "owner", "root or the user that runs elad", "uid %u", (unsigned)st->st_uid);
+	wanted = g_strdup_printf("root%s: chown root %s", geteuid() == 0 ? "" : " or the user that runs elad", path);
+	return ela_loader_refuse(error, path, "owner", wanted, "uid %u", (unsigned)st->st_uid);
+}
+
+/* Always false. allowed: what else is fine, behind a comma, or "". */
+static bool refuse_mode(const char *path, const char *what, const struct stat *st, const char *allowed, GError **error)
+{
+	g_autofree char *wanted = g_strdup_printf("not writable by group or others%s: chmod go-w %s", allowed, path);
+
+	return ela_loader_refuse(error, path, what, wanted, "%04o", (unsigned)(st->st_mode & 07777));
 }
 
 /* A sticky folder lets nobody rename or remove what is another's, so what is inside is judged by its own owner. */
@@ -35,8 +44,7 @@ static bool check_folder(const char *path, GError **error)
 	if (!S_ISDIR(st.st_mode))
 		return ela_loader_refuse(error, path, "folder", "a folder", "something else (exchanged?)");
 	if ((st.st_mode & 022) != 0 && (st.st_mode & S_ISVTX) == 0)
-		return ela_loader_refuse(error, path, "folder's mode", "not writable by group or others, or sticky", "%04o",
-			(unsigned)(st.st_mode & 07777));
+		return refuse_mode(path, "folder's mode", &st, ", or sticky", error);
 	return check_owner(path, &st, error);
 }
 
@@ -67,8 +75,7 @@ static bool check_open_file(const char *path, int fd, GError **error)
 		return ela_loader_refuse(
 			error, path, "file", "a regular file", "%s", S_ISDIR(st.st_mode) ? "a folder" : "a special file");
 	if ((st.st_mode & 022) != 0)
-		return ela_loader_refuse(
-			error, path, "file's mode", "not writable by group or others", "%04o", (unsigned)(st.st_mode & 07777));
+		return refuse_mode(path, "file's mode", &st, "", error);
 	if (!check_owner(path, &st, error))
 		return false;
 	if (pread(fd, magic, sizeof magic, 0) != (ssize_t)sizeof magic || memcmp(magic, "\177ELF", sizeof magic) != 0) {

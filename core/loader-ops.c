@@ -237,6 +237,7 @@ static bool take_routing(struct ela_loaded *loaded, const char *file, GError **e
 
 	if (!take(loaded->descriptor, ops, sizeof *ops, routing_required, file, error))
 		return false;
+	loaded->has_ring = ops->join != NULL;
 	ops->join = ops->join != NULL ? ops->join : absent_ring;
 	ops->leave = ops->leave != NULL ? ops->leave : absent_ring;
 	ops->on_message = ops->on_message != NULL ? ops->on_message : absent_on_message;

@@ -8,6 +8,7 @@
 
 #include <ela/ela.h>
 #include <glib.h>
+#include <stdbool.h>
 
 /* A loaded plugin. Immutable. */
 struct ela_loaded {
@@ -19,6 +20,7 @@ struct ela_loaded {
 	struct ela_cipher_ops cipher;
 	struct ela_transport_ops transport;
 	struct ela_routing_ops routing;
+	bool has_ring; /* routing: it gave join, so it finds its peers itself; others are given [peer] sections */
 };
 
 /* Entry i of the plugin's option table or of a cipher's suites, by its headers' entry size. NULL past the last. */

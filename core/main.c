@@ -22,6 +22,7 @@ struct arguments {
 static const char usage[] =
 	"Usage: elad [OPTION]...\n"
 	"       elad keygen DIR NAME\n"
+	"       elad pubkey FILE\n"
 	"\n"
 	"Runs a node of an ELA network in the foreground.\n"
 	"\n"
@@ -29,12 +30,13 @@ static const char usage[] =
 	"  --state-dir DIR    folder of the control socket and of what the node learns (default: that of FILE)\n"
 	"  --plugin-dir DIR   search plugins here first; may be given several times\n"
 	"  --check            check the configuration and exit: silent when it is good\n"
-	"  --list-plugins     print every plugin with its options and exit\n"
+	"  --list-plugins     print every plugin with its options and exit: 1 when one is refused\n"
 	"  --log-level LEVEL  error, warn, info, debug or trace; overrides the configuration\n"
 	"  --version          print the version and exit\n"
 	"  --help             print this and exit\n"
 	"\n"
 	"  keygen DIR NAME    make a key pair: the private key goes to DIR/NAME.key, the public one to stdout\n"
+	"  pubkey FILE        print the public key of a private key's file\n"
 	"\n"
 	"Signals: TERM and INT end it, HUP reloads the configuration, USR2 prints counters to stderr, USR1 does nothing "
 	"(the\n"
@@ -63,6 +65,11 @@ static int finish_stdout(void)
 	return ELA_EXIT_FAILED;
 }
 
+static int exit_code_of_key(int err)
+{
+	return err == -EACCES || err == -EPERM ? ELA_EXIT_PERMISSION : ELA_EXIT_FAILED;
+}
+
 static int keygen(int argc, char **argv)
 {
 	char public_b64[ELA_KEY_TEXT];
@@ -76,7 +83,24 @@ static int keygen(int argc, char **argv)
 	err = ela_keygen(argv[2], argv[3], public_b64, &error);
 	if (err) {
 		(void)fprintf(stderr, "elad: %s\n", error->message); /* there is nowhere else to say it */
-		return err == -EACCES || err == -EPERM ? ELA_EXIT_PERMISSION : ELA_EXIT_FAILED;
+		return exit_code_of_key(err);
+	}
+	(void)puts(public_b64); /* checked by finish_stdout() */
+	return finish_stdout();
+}
+
+static int pubkey(int argc, char **argv)
+{
+	char public_b64[ELA_KEY_TEXT];
+	g_autoptr(GError) error = NULL;
+	int err;
+
+	if (argc != 3)
+		return usage_error("pubkey takes FILE");
+	err = ela_key_public(argv[2], public_b64, &error);
+	if (err) {
+		(void)fprintf(stderr, "elad: %s: %s\n", argv[2], error->message); /* as above */
+		return exit_code_of_key(err);
 	}
 	(void)puts(public_b64); /* checked by finish_stdout() */
 	return finish_stdout();
@@ -85,6 +109,8 @@ static int keygen(int argc, char **argv)
 static int list_plugins(struct ela_loader *loader)
 {
 	g_auto(GStrv) files = ela_loader_list(loader);
+	bool refused = false;
+	int code;
 
 	for (char **file = files; *file; file++) {
 		g_autoptr(GError) error = NULL;
@@ -95,8 +121,19 @@ static int list_plugins(struct ela_loader *loader)
 			(void)fputs(text, stdout); /* checked by finish_stdout() */
 		else
 			(void)fprintf(stderr, "elad: %s\n", error->message); /* a refused plugin hides no other */
+		refused |= !text;
 	}
-	return finish_stdout();
+	code = finish_stdout();
+	return refused ? ELA_EXIT_FAILED : code;
+}
+
+static int key_command(int argc, char **argv)
+{
+	if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
+		(void)fputs(usage, stdout); /* checked by finish_stdout() */
+		return finish_stdout();
+	}
+	return strcmp(argv[1], "keygen") == 0 ? keygen(argc, argv) : pubkey(argc, argv);
 }
 
 /* One option; getopt has taken it apart. ELA_EXIT_OK or ELA_EXIT_USAGE. */
@@ -112,6 +149,8 @@ static int take_option(struct arguments *arguments, int option)
 		arguments->daemon.state_dir = optarg;
 		break;
 	case 'p':
+		if (!g_file_test(optarg, G_FILE_TEST_IS_DIR))
+			return usage_error("--plugin-dir %s: there is no such folder", optarg);
 		g_ptr_array_add(arguments->plugin_dirs, optarg);
 		break;
 	case 'l':
@@ -189,8 +228,8 @@ int main(int argc, char **argv)
 	struct arguments arguments = {.daemon = {.config_file = DEFAULT_CONFIG, .log_level = ELA_LEVEL_BY_CONFIG}};
 	int code;
 
-	if (argc > 1 && strcmp(argv[1], "keygen") == 0)
-		return keygen(argc, argv);
+	if (argc > 1 && (strcmp(argv[1], "keygen") == 0 || strcmp(argv[1], "pubkey") == 0))
+		return key_command(argc, argv);
 	arguments.plugin_dirs = g_ptr_array_new();
 	code = parse(&arguments, argc, argv);
 	if (code == ELA_EXIT_OK)

@@ -4,7 +4,25 @@
  * Control thread.
  */
 #include "host.h"
+#include "inet.h"
 #include "peer.h"
+
+/* Why a prefix of the peer cannot apply now. g_free. */
+static char *route_reason(const struct ela_config *fresh, const struct ela_config_peer *peer, uint32_t k)
+{
+	bool is_ip4 = peer->prefixes[k].addr.family == ELA_ADDR_IP4;
+	struct ela_prefix own = is_ip4 ? fresh->address4 : fresh->address6;
+	char network[ELA_INET_TEXT];
+
+	if (own.addr.family == ELA_ADDR_NONE) {
+		(void)g_strlcpy(network, "the node's network", sizeof network); /* it fits */
+	} else {
+		ela_inet_prefix_mask(&own);
+		ela_inet_prefix_text(&own, network);
+	}
+	return g_strdup_printf("peer %s.address (%s is outside %s and needs a route of the device)", peer->name,
+		peer->prefix_texts[k], network);
+}
 
 /* Routes of the device are made when it is opened. */
 static void note_new_routes(struct ela_node *node, const struct ela_config *fresh, GPtrArray *needs_restart)
@@ -15,7 +33,7 @@ static void note_new_routes(struct ela_node *node, const struct ela_config *fres
 		for (uint32_t k = 0; k < peer->n_prefixes; k++)
 			if (ela_prefix_is_beyond(fresh, &peer->prefixes[k]) &&
 				!g_strv_contains((const char *const *)node->device_routes, peer->prefix_texts[k])) {
-				g_ptr_array_add(needs_restart, g_strdup_printf("peer %s.address", peer->name));
+				g_ptr_array_add(needs_restart, route_reason(fresh, peer, k));
 				break;
 			}
 	}

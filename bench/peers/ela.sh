@@ -4,7 +4,12 @@
 # Without CIPHER the default ini's order is used: ipsecmb, aead where ipsecmb is installed.
 # shellcheck source=bench/lab.sh
 . "$(dirname "$0")/../lab.sh"
-PREFIX=${1:?the prefix ELA is installed in}
+if [ ! -x "${1:-}/sbin/elad" ]; then
+	echo "ela.sh: ${1:-PREFIX}/sbin/elad is not there; usage: ela.sh PREFIX [NAME], the folder ELA is installed in" >&2
+	exit 2
+fi
+need_lab
+PREFIX=$1
 TRANSPORT=${TRANSPORT:-udp}
 ELAD=$PREFIX/sbin/elad
 if [ -z "${CIPHER:-}" ]; then

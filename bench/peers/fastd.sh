@@ -3,6 +3,7 @@
 # usage: fastd.sh [METHOD]
 # shellcheck source=bench/lab.sh
 . "$(dirname "$0")/../lab.sh"
+need_lab fastd:fastd
 METHOD=${1:-aes128-ctr+umac}
 WORK=$(mktemp -d)
 

@@ -4,6 +4,7 @@
 # shellcheck source=bench/lab.sh
 . "$(dirname "$0")/../lab.sh"
 BINS=${1:-/usr/bin}
+need_lab "$BINS/nebula:nebula" "$BINS/nebula-cert:nebula"
 WORK=$(mktemp -d)
 
 # config NAME OTHER-OVERLAY OTHER-UNDERLAY

@@ -3,6 +3,7 @@
 # usage: openvpn.sh udp|tcp
 # shellcheck source=bench/lab.sh
 . "$(dirname "$0")/../lab.sh"
+need_lab openvpn:openvpn openssl:openssl
 PROTO=${1:-udp}
 WORK=$(mktemp -d)
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$WORK/k.pem" -out "$WORK/c.pem" -days 10 -subj /CN=x >/dev/null 2>&1

@@ -4,6 +4,7 @@
 # shellcheck source=bench/lab.sh
 . "$(dirname "$0")/../lab.sh"
 BINS=${1:-/usr/sbin}
+need_lab "$BINS/tincd:tinc"
 WORK=$(mktemp -d)
 
 # host_lines OVERLAY UNDERLAY

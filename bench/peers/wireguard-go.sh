@@ -4,6 +4,7 @@
 # shellcheck source=bench/lab.sh
 . "$(dirname "$0")/../lab.sh"
 BIN=${1:-wireguard-go}
+need_lab "$BIN:wireguard-go" wg:wireguard-tools
 WORK=$(mktemp -d)
 (umask 077 && wg genkey >"$WORK/a" && wg genkey >"$WORK/b")
 lab_up

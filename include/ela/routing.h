@@ -37,7 +37,10 @@ struct ela_routing_ops {
 	void (*stop)(void *self);
 	/* The configured peers changed (reload): bring the routes in line with host->peer_next(). Required. */
 	void (*peers_changed)(void *self);
-	/* Enters or leaves the ring. Optional: absent = 0, for plugins without one. */
+	/*
+	 * Enters or leaves the ring. Optional: absent = 0, for plugins without one. Only a plugin without join is given
+	 * peers by the configuration; one with a ring finds them itself.
+	 */
 	int (*join)(void *self);
 	int (*leave)(void *self);
 	/* Puts a record under id. 0, -EEXIST when id has one, -EINVAL for id 0 or 0xffffffff, -EMSGSIZE, -ENOMEM. Required.

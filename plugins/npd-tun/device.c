@@ -10,6 +10,7 @@
 #include <linux/if_tun.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TUN_FILE "/dev/net/tun"
@@ -20,6 +21,20 @@
 #endif
 #define TUN_F_USO (TUN_F_USO4 | TUN_F_USO6) /* the kernel takes both or none */
 #define TUN_F_TSO (TUN_F_TSO4 | TUN_F_TSO6)
+
+static void log_access(const struct ela_host *host)
+{
+	struct stat st;
+
+	if (stat(TUN_FILE, &st) == 0)
+		ela_log(host, ELA_LOG_ERROR,
+			"%s: not permitted: uid %u cannot open it, it is of uid %u, gid %u, mode %04o; run as root, or: chmod 0666 "
+			"%s",
+			TUN_FILE, (unsigned int)geteuid(), (unsigned int)st.st_uid, (unsigned int)st.st_gid,
+			(unsigned int)st.st_mode & 07777, TUN_FILE);
+	else
+		ela_log(host, ELA_LOG_ERROR, "%s: not permitted, its folder neither; run as root", TUN_FILE);
+}
 
 static int log_open_error(const struct ela_host *host, int err)
 {
@@ -32,9 +47,13 @@ static int log_open_error(const struct ela_host *host, int err)
 			"(docker: --device " TUN_FILE ", lxc: lxc.mount.entry)",
 			TUN_FILE);
 		return -ENODEV;
-	case -EPERM:
 	case -EACCES:
-		ela_log(host, ELA_LOG_ERROR, "%s: not permitted; run as root, or give CAP_NET_ADMIN and access to the file",
+		log_access(host);
+		return err;
+	case -EPERM: /* the file would let us: a device cgroup does not */
+		ela_log(host, ELA_LOG_ERROR,
+			"%s: forbidden by the container or the service; allow it the device (docker: --device " TUN_FILE
+			", systemd: DeviceAllow=" TUN_FILE " rw)",
 			TUN_FILE);
 		return err;
 	default:

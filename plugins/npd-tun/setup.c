@@ -121,6 +121,23 @@ static bool is_own_network(const struct ela_npd_config *config, const struct ela
 	return false;
 }
 
+static int log_route_taken(const struct tun *tun, const char *route, uint32_t len)
+{
+	if (len == 0)
+		ela_log(tun->host, ELA_LOG_ERROR,
+			"interface %s: the machine has a default route already, which elad does not replace: its own frames need "
+			"it; "
+			"name the networks behind the peer in ela.ini instead of %s",
+			tun->name, route);
+	else
+		ela_log(tun->host, ELA_LOG_ERROR,
+			"interface %s: there is a route to %s already; remove it (\"ip route\" shows it), or take the prefix out "
+			"of "
+			"ela.ini",
+			tun->name, route);
+	return -EEXIST;
+}
+
 static int add_routes(struct tun *tun, const struct ela_npd_config *config)
 {
 	struct ela_prefix prefix;
@@ -132,14 +149,8 @@ static int add_routes(struct tun *tun, const struct ela_npd_config *config)
 			continue;
 		if (!err)
 			err = ela_nl_route_add(tun->nl, tun->index, &prefix, 0);
-		if (err == -EEXIST) {
-			ela_log(tun->host, ELA_LOG_ERROR,
-				"interface %s: there is a route to %s already; remove it (\"ip route\" shows it), or take the prefix "
-				"out of "
-				"ela.ini",
-				tun->name, config->routes[i]);
-			return err;
-		}
+		if (err == -EEXIST)
+			return log_route_taken(tun, config->routes[i], prefix.len);
 		if (err < 0)
 			return log_failed(tun, "cannot add the route", config->routes[i], err);
 	}

@@ -206,5 +206,5 @@ static const struct ela_routing_ops ops = {
 	.lookup = lookup,
 };
 
-ELA_PLUGIN(.kind = ELA_KIND_ROUTING, .name = "static", .version = "0.1", .licence = "Apache-2.0",
+ELA_PLUGIN(.kind = ELA_KIND_ROUTING, .name = "static", .version = "0.1.0", .licence = "Apache-2.0",
 	.summary = "routes to the configured peers", .ops = &ops, .ops_size = sizeof ops);

@@ -34,7 +34,8 @@ uint32_t check_read(
 /* Writes them all, again while the device is full. */
 void check_write(
 	struct check_run *run, const struct check_device *device, uint32_t queue, struct ela_packet *pkts, uint32_t n);
-/* Sends n echo requests of sizes up to the MTU in bursts of `burst` and gets all answers, whole. */
+/* Sends n echo requests of sizes up to the MTU in bursts of `burst`, or of what the device holds; all answers come
+ * whole. */
 void check_ping(struct check_run *run, const struct check_device *device, uint32_t n, uint32_t burst);
 
 #endif

@@ -202,6 +202,19 @@ static const struct ela_routing_ops routing_ops = {
 	.lookup = fake_lookup,
 };
 
+static const struct ela_routing_ops ring_ops = {
+	.create = fake_create,
+	.destroy = fake_void,
+	.start = fake_int,
+	.stop = fake_void,
+	.peers_changed = fake_void,
+	.join = fake_int,
+	.insert = fake_record,
+	.update = fake_record,
+	.remove = fake_remove,
+	.lookup = fake_lookup,
+};
+
 static const struct ela_option tun_options[] = {
 	{.key = "interface", .def = "ela0", .help = "name", .type = ELA_OPTION_STRING, .min = 1, .max = 15},
 	{.key = "mode", .def = "lan", .choices = "lan|ptp", .help = "mode", .type = ELA_OPTION_CHOICE},
@@ -249,12 +262,14 @@ const struct ela_plugin fake_transport_udp =
 const struct ela_plugin fake_transport_tcp =
 	FAKE("tcp", ELA_KIND_TRANSPORT, transport_ops, transport_options, G_N_ELEMENTS(transport_options));
 const struct ela_plugin fake_route_static = FAKE("static", ELA_KIND_ROUTING, routing_ops, NULL, 0);
-const struct ela_plugin fake_route_chord = FAKE("chord", ELA_KIND_ROUTING, routing_ops, NULL, 0);
+const struct ela_plugin fake_route_chord = FAKE("chord", ELA_KIND_ROUTING, ring_ops, NULL, 0);
+const struct ela_plugin fake_route_table = FAKE("table", ELA_KIND_ROUTING, routing_ops, NULL, 0);
 
 struct ela_loader *fake_loader_new(const char *const *dirs)
 {
 	static const struct ela_plugin *const all[] = {&fake_npd_tun, &fake_npd_mem, &fake_cipher_aead,
-		&fake_cipher_blowfish, &fake_transport_udp, &fake_transport_tcp, &fake_route_static, &fake_route_chord};
+		&fake_cipher_blowfish, &fake_transport_udp, &fake_transport_tcp, &fake_route_static, &fake_route_chord,
+		&fake_route_table};
 	struct ela_loader *loader = ela_loader_new(dirs);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {

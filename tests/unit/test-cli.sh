@@ -47,10 +47,15 @@ run 0 --version
 [ "$(cat "$tmp/out")" = "elad $version" ] || fail "--version: wanted elad $version"
 quiet err --version
 run 0 --help
-for word in --config --state-dir --plugin-dir --check --list-plugins --log-level --version keygen; do
+for word in --config --state-dir --plugin-dir --check --list-plugins --log-level --version keygen pubkey; do
 	grep -q -e "$word" "$tmp/out" || fail "--help does not name $word"
 done
 quiet err --help
+cp "$tmp/out" "$tmp/help"
+for verb in keygen pubkey; do
+	run 0 $verb --help
+	cmp -s "$tmp/out" "$tmp/help" || fail "$verb --help: wanted what --help prints"
+done
 
 usage() {
 	run 2 "$@"
@@ -64,6 +69,8 @@ usage --plugin-dir
 usage --log-level
 usage --log-level loud
 usage --state-dir "$tmp/none"
+usage --plugin-dir "$tmp/none" --list-plugins
+usage --plugin-dir "$0" --list-plugins
 usage surplus
 usage --check surplus
 usage keygen
@@ -72,6 +79,8 @@ usage keygen "$tmp" a b
 usage keygen "$tmp" ../a
 usage keygen "$tmp" .a
 usage keygen "$tmp" ''
+usage pubkey
+usage pubkey "$tmp/a.key" b
 
 # ---- keygen ----
 run 0 keygen "$tmp" a
@@ -82,13 +91,28 @@ public=$(cat "$tmp/out") before=$(sha256sum <"$tmp/a.key")
 grep -qF "$public" "$tmp/a.key" && fail "keygen: the file holds what was printed"
 run 1 keygen "$tmp" a
 quiet out "keygen over a file"
-one err "^elad: $tmp/a.key: " "keygen over a file"
+one err "^elad: $tmp/a.key: .*\"elad pubkey $tmp/a.key\" prints its public key" "keygen over a file"
 [ "$(sha256sum <"$tmp/a.key")" = "$before" ] || fail "keygen changed an existing file"
 run 0 keygen "$tmp" b
 [ "$(cat "$tmp/out")" != "$public" ] || fail "keygen: the same key twice"
 peer=$(cat "$tmp/out")
 run 1 keygen "$tmp/none" c
 [ ! -e "$tmp/none" ] || fail "keygen made a folder"
+
+# ---- pubkey ----
+run 0 pubkey "$tmp/a.key"
+quiet err pubkey
+[ "$(cat "$tmp/out")" = "$public" ] || fail "pubkey: wanted what keygen printed"
+run 1 pubkey "$tmp/none.key"
+quiet out "pubkey of no file"
+one err "^elad: $tmp/none.key: is not there; make it: elad keygen $tmp none$" "pubkey of no file"
+cp "$tmp/a.key" "$tmp/open.key" && chmod 640 "$tmp/open.key"
+run 4 pubkey "$tmp/open.key"
+quiet out "pubkey of an open file"
+one err "^elad: $tmp/open.key: mode is 0640.*chmod 600 $tmp/open.key$" "pubkey of an open file"
+"$elad" pubkey "$tmp/a.key" >/dev/full 2>"$tmp/err"
+code=$?
+[ $code -eq 1 ] || fail "pubkey to a full device: exit $code, wanted 1"
 
 # ---- --check ----
 cat >"$tmp/good.ini" <<END
@@ -130,7 +154,11 @@ broken two-errors 's/^name = a$/name = a b/; s/^npd = tun$/npd = tunn/' '2: \[no
 broken misspelt 's/^address = 10.88.0.1/adress = 10.88.0.1/' '3: \[node\] adress: .*did you mean "address"'
 broken no-user 's/^name = a$/&\nuser = no-such-user-of-ela/' '3: \[node\] user: .*no-such-user-of-ela'
 check 78 "$tmp/none.ini"
-one err "^elad: $tmp/none.ini:" "a missing file"
+one err "^elad: $tmp/none.ini:1: .*--config FILE.*examples/ela.ini" "a missing file"
+# a warning is no error
+sed 's/^address = 10.88.0.2$/address = 10.89.0.2/' "$tmp/good.ini" >"$tmp/outside.ini"
+check 0 "$tmp/outside.ini"
+one err "^elad: $tmp/outside.ini:12: \[peer b\] address: warning: .*outside this node's network 10.88.0.0/24" "a warning"
 
 # ---- permission ----
 if [ "$(id -u)" -eq 0 ]; then
@@ -142,7 +170,7 @@ else
 fi
 code=$?
 [ $code -eq 4 ] || fail "without CAP_NET_ADMIN: exit $code, wanted 4"
-one err '^elad: CAP_NET_ADMIN is missing; .*setcap' "without CAP_NET_ADMIN"
+one err "^elad: CAP_NET_ADMIN is missing; .*: setcap cap_net_admin\+ep $(readlink -f "$elad")\$" "without CAP_NET_ADMIN"
 
 # ---- --list-plugins ----
 # shellcheck disable=SC2086 # a list of options
@@ -159,11 +187,13 @@ for plugin in npd/tun cipher/aead cipher/blowfish transport/udp transport/tcp ro
 	grep -q "^${plugin%/*}	${plugin#*/}	" "$tmp/out" || fail "--list-plugins does not name $plugin"
 done
 grep -q '^	port	int	7450	' "$tmp/out" || fail "--list-plugins does not show the port"
-# what is refused is said on stderr and hides nothing
+awk -F '\t' -v version="$version" '/^[^\t]/ && $6 ~ "/plugins/[^/]*/[^/]*$" && $3 != version { print $2 " is of version " $3; bad = 1 }
+	END { exit bad }' "$tmp/out" >"$tmp/awk" || fail "$(cat "$tmp/awk"), elad of $version"
+# what is refused is said on stderr, hides nothing, and is a failure
 mkdir "$tmp/broken"
 echo 'no shared object' >"$tmp/broken/npd-broken.so"
 # shellcheck disable=SC2086
-run 0 --plugin-dir "$tmp/broken" $dirs --list-plugins
+run 1 --plugin-dir "$tmp/broken" $dirs --list-plugins
 cmp -s "$tmp/out" "$tmp/list" || fail "--list-plugins: a broken plugin changes the list"
 one err '^elad: .*npd-broken.so' "--list-plugins with a broken plugin"
 

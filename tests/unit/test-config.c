@@ -221,12 +221,14 @@ START_TEST(odd_files)
 	g_autofree char *none = in_dir("none.ini");
 
 	expect_file(dir, "is a folder; expected a file");
-	expect_file(none, "cannot be opened: No such file or directory; expected a readable file");
+	expect_file(none, "cannot be opened: No such file or directory; expected a readable file; name it with --config "
+					  "FILE, or start from "
+					  "examples/ela.ini");
 	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
 	expect_file(fifo, "is not a regular file; expected one");
 	expect_file("/dev/zero", "is not a regular file; expected one");
 	write_file(ini, good, sizeof good - 1, 0664);
-	expect_file(ini, "mode is 0664, writable by group or others; expected");
+	expect_file(ini, "mode is 0664, writable by group or others; expected one such as 0644: chmod go-w /");
 	write_file(ini, good, sizeof good - 1, 0646);
 	expect_file(ini, "mode is 0646, writable by group or others; expected");
 }
@@ -235,11 +237,15 @@ END_TEST
 START_TEST(unreadable_file)
 {
 	pid_t uid = 65534;
+	g_autoptr(GPtrArray) errors = errors_new();
 
 	write_file(ini, good, sizeof good - 1, 0000);
 	if (geteuid() == 0)
 		ck_assert_int_eq(chmod(dir, 0755) | seteuid((uid_t)uid), 0); /* root reads everything */
-	expect_file(ini, "cannot be opened: Permission denied; expected a readable file");
+	expect_file(ini, "cannot be opened: Permission denied; expected a readable file; run as root");
+	/* a reload is none of root's */
+	ck_assert_ptr_null(ela_config_load(ini, loader, ELA_CONFIG_NO_KEY, errors));
+	ck_assert(g_str_has_suffix(errors->pdata[0], "Permission denied; expected a readable file"));
 	if (getuid() == 0)
 		ck_assert_int_eq(seteuid(0), 0);
 }
@@ -256,14 +262,28 @@ static void expect_key(const char *content, mode_t mode, const char *what)
 
 START_TEST(key_files)
 {
-	expect_key(
-		KEY_C "\n", 0620, "[node] private-key-file: \"*a.key\" mode is 0620, open to group or others; expected 0600");
+	expect_key(KEY_C "\n", 0620,
+		"[node] private-key-file: \"*a.key\" mode is 0620, open to group or others; expected 0600: chmod 600 /*a.key");
 	expect_key(KEY_C "\n", 0640, "[node] private-key-file: \"*a.key\" mode is 0640");
 	expect_key(KEY_C "\n", 0602, "[node] private-key-file: \"*a.key\" mode is 0602");
 	expect_key("", 0600, "[node] private-key-file: \"*a.key\" holds no key; expected one line of base64");
 	expect_key("hello\n", 0600, "[node] private-key-file: \"*a.key\" holds no key");
 	expect_key(KEY_C "\n\n", 0600, "[node] private-key-file: \"*a.key\" holds no key");
 	expect_key(KEY_C KEY_C "\n", 0600, "[node] private-key-file: \"*a.key\" holds no key");
+}
+END_TEST
+
+START_TEST(key_missing)
+{
+	g_autofree char *text = edited(4, "private-key-file = node-1.key");
+	g_autofree char *other = edited(4, "private-key-file = node.pem");
+	g_autofree char *remedy =
+		g_strdup_printf("[node] private-key-file: \"*\" is not there; make it: elad keygen %s node-1", dir);
+	g_autofree char *other_remedy = g_strdup_printf(
+		"[node] private-key-file: \"*\" is not there; make one: elad keygen %s NAME makes %s/NAME.key", dir, dir);
+
+	expect_text(text, strlen(text), 4, remedy, "NAME.key");
+	expect_text(other, strlen(other), 4, other_remedy, "another name");
 }
 END_TEST
 
@@ -274,8 +294,10 @@ START_TEST(key_of_another)
 	if (geteuid() != 0)
 		return; /* only root can give a file away */
 	ck_assert_int_eq(chown(key, 65534, 65534), 0);
-	expect_text(
-		good, sizeof good - 1, 4, "[node] private-key-file: \"*a.key\" owned by uid 65534; expected uid 0", "owner");
+	expect_text(good, sizeof good - 1, 4,
+		"[node] private-key-file: \"*a.key\" owned by uid 65534; expected uid 0 or root: "
+		"chown 0 /*a.key",
+		"owner");
 }
 END_TEST
 
@@ -286,6 +308,26 @@ START_TEST(own_public_key)
 
 	expect_text(
 		text, strlen(text), 17, "[peer b] public-key: \"*\" is this node's own public key; expected", "own key");
+}
+END_TEST
+
+/* A plugin that is there and refused was spelt well: the nearest name would be its own. */
+START_TEST(refused_plugin)
+{
+	const char *const dirs[] = {dir, NULL};
+	g_autofree char *file = in_dir("cipher-odd.so");
+	g_autofree char *text = edited(8, "cipher = odd");
+	g_autoptr(GPtrArray) errors = errors_new();
+
+	write_file(file, "no plugin", 9, 0644);
+	ela_loader_free(loader);
+	loader = fake_loader_new(dirs);
+	ck_assert_ptr_null(load_text(text, strlen(text), errors));
+	ck_assert_uint_eq(errors->len, 1);
+	ck_assert_msg(
+		g_pattern_match_simple(
+			"*[components] cipher: plugin \"odd\" is refused: *wanted a shared object (ELF)", errors->pdata[0]),
+		"%s", (char *)errors->pdata[0]);
 }
 END_TEST
 
@@ -397,7 +439,7 @@ START_TEST(full_file)
 		"gateway = fd00::2\r\nnames = x , yy,zzz\r\n"
 		"[peer c]\r\n"
 		"public-key = " KEY_C "\r\n"
-		"address = 10.88.0.3, 10.89.0.0/16, fd00:88::3, 0.0.0.0/0\r\n"
+		"address = 10.88.0.3, 10.89.0.0/16, fd00:88::3, 0.0.0.0/1\r\n"
 		"endpoint = [2001:DB8::2]:1, c.example.org, 192.0.2.9, c-2.example.:65535\r\n"
 		"keepalive = off";
 	struct ela_config *config = load_good(text);
@@ -414,7 +456,7 @@ START_TEST(full_file)
 	ck_assert_uint_eq(c->n_prefixes, 4);
 	ck_assert_str_eq(c->prefix_texts[1], "10.89.0.0/16");
 	ck_assert_str_eq(c->prefix_texts[2], "fd00:88::3/128");
-	ck_assert_str_eq(c->prefix_texts[3], "0.0.0.0/0");
+	ck_assert_str_eq(c->prefix_texts[3], "0.0.0.0/1");
 	ck_assert_ptr_null(c->prefix_texts[4]);
 	ck_assert_uint_eq(c->n_endpoints, 4);
 	ck_assert_str_eq(c->endpoints[0].host, "2001:DB8::2");
@@ -612,6 +654,41 @@ START_TEST(diff_routing)
 }
 END_TEST
 
+/* What is odd and may be meant: said, and taken. A peer with everything behind it calls, or is found by name. */
+START_TEST(warnings)
+{
+	static const char text[] =
+		"[peer b]\npublic-key = " KEY_B "\naddress = 10.89.0.2, 10.88.0.2\n"
+		"[peer c]\npublic-key = " KEY_C "\naddress = 0.0.0.0/0, 10.88.0.3\nendpoint = c.example, [2001:db8::3]:1\n";
+	g_autofree char *whole = g_strconcat(minimal, text, NULL);
+	g_autofree char *wanted = g_strdup_printf(
+		"%s:13: [peer b] address: warning: \"10.89.0.2\" is outside this node's network 10.88.0.0/24; expected the "
+		"address of the [node] section of b first",
+		ini);
+	struct ela_config *config = load_good(whole);
+
+	ck_assert_uint_eq(g_strv_length(config->warnings), 1);
+	ck_assert_str_eq(config->warnings[0], wanted);
+	ck_assert_mem_eq(config->peers[0].address4, "\x0a\x59\x00\x02", 4);
+	ela_config_free(config);
+	config = load_good(good);
+	ck_assert_uint_eq(g_strv_length(config->warnings), 0);
+	ela_config_free(config);
+}
+END_TEST
+
+/* Whose routing has no ring is given the peers, whatever its name. */
+START_TEST(routing_of_another)
+{
+	g_autofree char *text = edited(10, "routing = table");
+	struct ela_config *config = load_good(text);
+
+	ck_assert_ptr_eq(config->routing->descriptor, &fake_route_table);
+	ck_assert_uint_eq(config->n_peers, 1);
+	ela_config_free(config);
+}
+END_TEST
+
 START_TEST(too_many_peers)
 {
 	g_autoptr(GString) text = g_string_new(minimal);
@@ -667,6 +744,7 @@ static Suite *config_suite(void)
 	tcase_add_test(bad, odd_files);
 	tcase_add_test(bad, unreadable_file);
 	tcase_add_test(bad, key_files);
+	tcase_add_test(bad, key_missing);
 	tcase_add_test(bad, key_of_another);
 	tcase_add_test(bad, own_public_key);
 	tcase_add_test(bad, many_at_once);
@@ -682,6 +760,9 @@ static Suite *config_suite(void)
 	tcase_add_test(fine, later_errors);
 	tcase_add_loop_test(fine, each_diff, 0, (int)G_N_ELEMENTS(diffs));
 	tcase_add_test(fine, diff_routing);
+	tcase_add_test(fine, routing_of_another);
+	tcase_add_test(fine, warnings);
+	tcase_add_test(bad, refused_plugin);
 	suite_add_tcase(suite, bad);
 	suite_add_tcase(suite, fine);
 	return suite;

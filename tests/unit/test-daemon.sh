@@ -141,9 +141,13 @@ sed -i 's/^cipher = .*/cipher = aead/' "$tmp/a.ini"
 printf '[peer me]\npublic-key = %s\naddress = 10.88.0.3\n' "$(cat "$tmp/a.pub")" >>"$tmp/a.ini"
 signal HUP "reload-refused: $tmp/a.ini:15: \[peer me\] public-key: is this node's own public key" "our own key"
 sed -i '/^.peer me.$/,$d; s/^address = 10.88.0.2$/address = 10.88.0.2, 10.99.0.0\/24/' "$tmp/a.ini"
-signal HUP 'reload-refused: needs a restart: peer b.address$' "a network behind a peer"
+signal HUP 'reload-refused: needs a restart: peer b.address \(10.99.0.0/24 is outside 10.88.0.0/24 and needs a route of' \
+	"a network behind a peer"
 sed -i 's/^address = 10.88.0.2, .*/address = 10.88.0.2/' "$tmp/a.ini"
 signal HUP '^info elad: reloaded ' "the peer as it was"
+sed -i 's/^address = 10.88.0.2$/address = 10.88.0.2, fd00::\/64/' "$tmp/a.ini"
+signal HUP "peer b.address \(fd00::/64 is outside the node's network and needs a route of the device\)$" "IPv6 behind a peer"
+sed -i 's/^address = 10.88.0.2, .*/address = 10.88.0.2/' "$tmp/a.ini"
 sed -i 's/^npd = tun$/npd = /; s/^address = 10.88.0.2$/adress = x/' "$tmp/a.ini"
 signal HUP "^error elad: $tmp/a.ini:7: \[components\] npd: " "a broken file, first error"
 until_log "^error elad: $tmp/a.ini:13: \[peer b\] adress: " "a broken file, second error"
@@ -152,6 +156,14 @@ alive "a broken file"
 cp "$tmp/saved" "$tmp/a.ini"
 signal HUP '^info elad: reloaded ' "the first file again"
 stop TERM
+
+# ---- what is odd and taken all the same ----
+printf '[peer b]\npublic-key = %s\naddress = 10.89.0.2\n' "$(cat "$tmp/b.pub")" >>"$tmp/a.ini"
+start "$tmp/a.ini" && until_log "^warn elad: $tmp/a.ini:13: \[peer b\] address: warning: " "a warning at the start"
+printf '# \n' >>"$tmp/a.ini"
+signal HUP "^warn elad: $tmp/a.ini:13: \[peer b\] address: warning: " "a warning at a reload"
+stop TERM
+cp "$tmp/saved" "$tmp/a.ini"
 
 # ---- a file that a reload cannot read ----
 chmod 600 "$tmp/a.ini"

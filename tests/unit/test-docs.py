@@ -5,7 +5,8 @@
 docs/thesis.md: each row names a file, the kernel or "later"; each file is there; each name in brackets behind a file occurs in it.
 docs/protocol.md: its block of timers says what core's files define, and has every *_NS of those that run sessions.
 Every *.md: links to files of the tree lead somewhere, links to headings too.
-README.md: its ini blocks are files that "elad --check" takes, with a public key in the place of the words for one.
+README.md: the counters that it sends people to are there; its ini blocks are files that "elad --check" takes, with a public key in
+the place of the words for one.
 examples/ela.ini: elad takes it, also with all of its commented keys; it has every option of the plugins and no other.
 """
 import pathlib
@@ -133,6 +134,17 @@ def readme(root, elad):
         yield from elad.refuses(f"README-{number}.ini", text)
 
 
+def counters_named(root):
+    known = set(re.findall(r"^\| `([\w.-]+)` ", (root / "docs/counters.md").read_text(), flags=re.M))
+    section = re.search(r"### When the ping does not answer\n(.*?)\n#", (root / "README.md").read_text(), flags=re.S)
+    named = re.findall(r"`((?:drop|icmp)-[\w-]+)`", section.group(1)) if section else []
+    if len(named) < 4:
+        yield f"README.md: found {len(named)} counters for a ping without answer, wanted at least 4"
+    for name in named:
+        if name not in known:
+            yield f"README.md: found the counter {name}, wanted one of docs/counters.md"
+
+
 def example(root, elad):
     text = (root / "examples/ela.ini").read_text()
     full = re.sub(r"^# ([a-z-]+ = .*)$", r"\1", text, flags=re.M).replace("user = ela\n", "user = root\n")
@@ -160,7 +172,7 @@ def example(root, elad):
 
 def main():
     root = pathlib.Path(sys.argv[1]).resolve()
-    faults = list(thesis(root)) + list(timers(root)) + list(links(root))
+    faults = list(thesis(root)) + list(timers(root)) + list(links(root)) + list(counters_named(root))
     with tempfile.TemporaryDirectory() as folder:
         elad = Elad(sys.argv[2], sys.argv[3:], pathlib.Path(folder))
         faults += list(readme(root, elad)) + list(example(root, elad))

@@ -124,6 +124,10 @@ START_TEST(makes_a_pair)
 	ck_assert_int_eq(ela_x25519_public(private_key, public_key), 0);
 	ela_key_encode(public_key, expected);
 	ck_assert_str_eq(public_b64, expected);
+	ck_assert_int_eq(ela_key_public(file, public_b64, NULL), 0);
+	ck_assert_str_eq(public_b64, expected);
+	ck_assert_int_eq(ela_key_public(other, public_b64, NULL), 0);
+	ck_assert_str_eq(public_b64, other_b64);
 }
 END_TEST
 
@@ -148,7 +152,7 @@ START_TEST(never_overwrites)
 	struct stat st;
 
 	ck_assert(g_file_set_contents(file, precious, -1, NULL));
-	expect_refusal(dir, "a", -EEXIST, "exists already and is never overwritten");
+	expect_refusal(dir, "a", -EEXIST, "exists already and is never overwritten; \"elad pubkey ");
 	ck_assert(g_file_get_contents(file, &content, NULL, NULL));
 	ck_assert_str_eq(content, precious);
 	/* a link that points nowhere is not followed either */
@@ -206,6 +210,7 @@ START_TEST(each_file)
 {
 	g_autofree char *file = in_dir("x.key");
 	g_autoptr(GError) error = NULL;
+	char public_b64[ELA_KEY_TEXT] = "untouched";
 	uint8_t key[ELA_KEY_LEN] = {0};
 	int err;
 
@@ -213,6 +218,8 @@ START_TEST(each_file)
 	ck_assert_int_eq(chmod(file, files[_i].mode), 0);
 	err = ela_key_read(file, key, &error);
 	ck_assert_int_eq(err, files[_i].err);
+	ck_assert_int_eq(ela_key_public(file, public_b64, NULL), err);
+	ck_assert_int_eq(strcmp(public_b64, "untouched") == 0, err != 0);
 	ck_assert_uint_eq(key[0], err == 0 ? 0x85 : 0);
 	if (err != 0)
 		ck_assert_msg(strstr(error->message, files[_i].what) != NULL, "%s", error->message);

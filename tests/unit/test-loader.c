@@ -316,6 +316,7 @@ START_TEST(filled_operations)
 	const struct ela_loaded *npd = ela_loader_add(loader, &fake_npd_tun, NULL);
 	const struct ela_loaded *udp = ela_loader_add(loader, &fake_transport_udp, NULL), *streams;
 	const struct ela_loaded *routing = ela_loader_add(loader, &fake_route_static, NULL);
+	const struct ela_loaded *ring = ela_loader_add(loader, &fake_route_chord, NULL);
 	struct plugin p;
 	int err = 0;
 
@@ -323,6 +324,7 @@ START_TEST(filled_operations)
 	ck_assert(npd->npd.caps == ((const struct ela_npd_ops *)fake_npd_tun.ops)->caps);
 	ck_assert(npd->cipher.create == NULL);
 	ck_assert_int_eq(routing->routing.join(NULL) | routing->routing.leave(NULL), 0);
+	ck_assert(!routing->has_ring && ring->has_ring && !npd->has_ring);
 	routing->routing.on_message(NULL, 1, "", 0);
 	routing->routing.on_link(NULL, 1, ELA_LINK_UP);
 	ck_assert_int_eq(udp->transport.connect(NULL, NULL, NULL), -EOPNOTSUPP);

@@ -21,8 +21,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *const both_addresses[] = {"10.88.0.1/24", "fd00:88::1/64", NULL};
@@ -321,6 +323,7 @@ START_TEST(bad_config)
 	static const char *const ptp[] = {"mode=ptp", NULL};
 	static const char *const bad_route[] = {"10.1.0.0/33", NULL};
 	static const char *const twice[] = {"10.88.0.1/24", "10.88.0.1/24", NULL};
+	static const char *const defaults[] = {"0.0.0.0/0", "0.0.0.0/0", NULL};
 	static const char *const same_route[] = {"10.90.0.0/16", "10.90.0.0/16", NULL};
 	struct {
 		struct tun_wish wish;
@@ -333,6 +336,7 @@ START_TEST(bad_config)
 		{{.mtu = 65522}, -EINVAL, "mtu 65522", "at most 65521"},
 		{{.addresses = twice}, -EEXIST, "cannot take the address", "10.88.0.1/24"},
 		{{.routes = same_route}, -EEXIST, "10.90.0.0/16", "take the prefix out of ela.ini"},
+		{{.routes = defaults}, -EEXIST, "a default route already", "name the networks behind the peer"},
 		{{.options = ptp, .mtu = 65535}, 0, NULL, NULL},
 		{{.mtu = 65521}, 0, NULL, NULL},
 		{{.mtu = 576}, 0, NULL, NULL},
@@ -365,6 +369,25 @@ START_TEST(no_permission)
 }
 END_TEST
 
+/* CAP_NET_ADMIN is there, the file's mode says no: the line names the file and what to do, and no capability. */
+static void check_no_access(uid_t uid)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2];
+	struct tun_node node;
+
+	ck_assert_int_eq((int)syscall(SYS_capget, &header, caps), 0);
+	ck_assert_int_eq(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) | setresuid(uid, uid, uid), 0);
+	caps[0].effective = caps[0].permitted = 1u << CAP_NET_ADMIN;
+	caps[1].effective = caps[1].permitted = 0;
+	ck_assert_int_eq((int)syscall(SYS_capset, &header, caps), 0);
+	ck_assert_int_eq(tun_node_open(&node, &(struct tun_wish){0}), -EACCES);
+	check_log(&node, "/dev/net/tun: not permitted: uid 65534 cannot open it, it is of uid 0, gid 0, mode 0600",
+		"run as root, or: chmod 0666 /dev/net/tun");
+	ck_assert_ptr_null(strstr(test_host_log(node.th), "CAP_NET_ADMIN"));
+	tun_node_free(&node);
+}
+
 /* A root without devices, in a process of its own. No mount namespace: / need not be a mount point of its own. */
 static void enter_empty_root(char *dir)
 {
@@ -379,6 +402,26 @@ static void leave_empty_root(const char *dir, int outside)
 	ck_assert_int_eq(fchdir(outside) | chroot(".") | rmdir(dir), 0);
 	(void)close(outside); /* read by nobody */
 }
+
+START_TEST(no_access)
+{
+	char dir[] = "/tmp/ela-no-tun-XXXXXX";
+	int outside = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), status = -1;
+	pid_t child;
+
+	ck_assert_int_ge(outside, 0);
+	enter_empty_root(dir);
+	ck_assert_int_eq(chmod("/", 0755) | mknod("/dev/net/tun", S_IFCHR | 0600, (dev_t)10 << 8 | 200), 0);
+	child = fork();
+	if (child == 0) {
+		check_no_access(65534);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	leave_empty_root(dir, outside);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
 
 START_TEST(no_tun_file)
 {
@@ -599,6 +642,7 @@ int main(void)
 	tcase_add_test(tc, prefix_overlap);
 	tcase_add_test(tc, bad_config);
 	tcase_add_test(tc, no_permission);
+	tcase_add_test(tc, no_access);
 	tcase_add_test(tc, no_tun_file);
 	tcase_add_test(tc, mtu_changes);
 	tcase_add_test(tc, mtu_refused);
