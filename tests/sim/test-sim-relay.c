@@ -498,6 +498,7 @@ START_TEST(handshake_flood)
 		memset(frame + ELA_HOP_HEAD, 0, 4);
 		frame[ELA_HOP_HEAD] = 1;
 		ela_put32(frame + ELA_HOP_HEAD + 8, own ? id_of(s, EDGE) : id_of(s, 4));
+		ela_put32(frame + ELA_HOP_HEAD + 12, 0);
 		send_hop(s, EDGE, 1, frame, sizeof frame);
 		sent++;
 		others += !own;
