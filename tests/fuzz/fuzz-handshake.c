@@ -59,7 +59,7 @@ static void one_message(const uint8_t *bytes, uint32_t len)
 	if (ela_handshake_parse(exact, len, &hs) == 0)
 		check_parsed(&hs, exact, len);
 	free(exact);
-	ela_handshake_head(built, ELA_HANDSHAKE_INIT, 1, 2, 3, 4);
+	ela_handshake_head(built, ELA_HANDSHAKE_INIT, 1, 2, 3, 0);
 	memcpy(built + ELA_HANDSHAKE_HEAD, bytes, n);
 	n = ela_handshake_mac(built, ELA_HANDSHAKE_HEAD + n, key, len & 1 ? cookie : NULL);
 	if (n < ELA_HANDSHAKE_HEAD + 48 + ELA_HANDSHAKE_MACS)
