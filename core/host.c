@@ -196,6 +196,7 @@ static int host_peer_next(const struct ela_host *host, uint32_t cursor, struct e
 		.name = best->name,
 		.prefixes = (const char *const *)best->config->prefix_texts,
 		.n_prefixes = best->config->n_prefixes,
+		.flags = best->tx_shadow && !best->tx_shadow->link ? ELA_PEER_DATAGRAM : 0,
 	};
 	return 0;
 }
@@ -205,6 +206,65 @@ static int host_message_send(const struct ela_host *host, uint32_t number, const
 	struct ela_peer *peer = ela_peer_by_number(instance_of(host)->node, number);
 
 	return peer ? ela_control_routing(peer, bytes, len) : -ENOENT;
+}
+
+/* ---- routing with a ring ---- */
+
+static uint32_t host_own_id(const struct ela_host *host)
+{
+	return instance_of(host)->node->id;
+}
+
+static bool is_id(uint32_t id)
+{
+	return id != 0 && id != UINT32_MAX;
+}
+
+static int host_record_check(const struct ela_host *host, const void *record, uint32_t len, struct ela_record_info *ret)
+{
+	struct ela_node *node = instance_of(host)->node;
+
+	if (!node->ring)
+		return -EOPNOTSUPP;
+	return len > ELA_RECORD_MAX ? -EBADMSG : node->ring->record_check(node, record, len, ret);
+}
+
+static int host_record_compare(
+	const struct ela_host *host, const void *a, uint32_t a_len, const void *b, uint32_t b_len)
+{
+	struct ela_node *node = instance_of(host)->node;
+
+	return node->ring ? node->ring->record_compare(node, a, a_len, b, b_len) : -EOPNOTSUPP;
+}
+
+static int host_record_set(const struct ela_host *host, uint32_t id, const void *record, uint32_t len, uint32_t via)
+{
+	struct ela_node *node = instance_of(host)->node;
+
+	if (!node->ring)
+		return -EOPNOTSUPP;
+	if (!is_id(id) || !is_id(via))
+		return -EINVAL;
+	return len > ELA_RECORD_MAX ? -EMSGSIZE : node->ring->record_set(node, id, record, len, via);
+}
+
+static int host_record_del(const struct ela_host *host, uint32_t id)
+{
+	struct ela_node *node = instance_of(host)->node;
+
+	return node->ring ? node->ring->record_del(node, id) : -EOPNOTSUPP;
+}
+
+static int host_ring_set(const struct ela_host *host, const uint32_t *ids, uint32_t n)
+{
+	struct ela_node *node = instance_of(host)->node;
+
+	if (!node->ring)
+		return -EOPNOTSUPP;
+	for (uint32_t i = 0; i < n; i++)
+		if (!is_id(ids[i]) || (i && ids[i] <= ids[i - 1]))
+			return -EINVAL;
+	return node->ring->ring_set(node, ids, n);
 }
 
 /* ---- instances ---- */
@@ -233,6 +293,12 @@ static void fill_host(struct ela_instance *instance)
 		.route_del = host_route_del,
 		.peer_next = host_peer_next,
 		.message_send = host_message_send,
+		.own_id = host_own_id,
+		.record_check = host_record_check,
+		.record_compare = host_record_compare,
+		.record_set = host_record_set,
+		.record_del = host_record_del,
+		.ring_set = host_ring_set,
 		.priv = instance,
 	};
 }

@@ -102,6 +102,14 @@ static int absent_set_mtu(void *self, uint32_t mtu)
 	return -EOPNOTSUPP;
 }
 
+static int absent_set_addresses(void *self, const char *const *addresses, uint32_t n)
+{
+	(void)self;
+	(void)addresses;
+	(void)n;
+	return -EOPNOTSUPP;
+}
+
 static int absent_ring(void *self)
 {
 	(void)self;
@@ -255,6 +263,8 @@ bool ela_loader_take_ops(struct ela_loaded *loaded, const char *file, GError **e
 			return false;
 		if (loaded->npd.set_mtu == NULL)
 			loaded->npd.set_mtu = absent_set_mtu;
+		if (loaded->npd.set_addresses == NULL)
+			loaded->npd.set_addresses = absent_set_addresses;
 		return true;
 	case ELA_KIND_CIPHER:
 		return take(d, &loaded->cipher, sizeof loaded->cipher, cipher_required, file, error) &&

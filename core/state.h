@@ -278,6 +278,18 @@ struct ela_lane {
 	struct ela_stats stats;
 };
 
+/*
+ * What stands behind the host services for a routing plugin with a ring (include/ela/host.h, since 0.2): each as the
+ * service of that name. [control]
+ */
+struct ela_ring_services {
+	int (*record_check)(struct ela_node *node, const void *record, uint32_t len, struct ela_record_info *ret);
+	int (*record_compare)(struct ela_node *node, const void *a, uint32_t a_len, const void *b, uint32_t b_len);
+	int (*record_set)(struct ela_node *node, uint32_t id, const void *record, uint32_t len, uint32_t via);
+	int (*record_del)(struct ela_node *node, uint32_t id);
+	int (*ring_set)(struct ela_node *node, const uint32_t *ids, uint32_t n);
+};
+
 struct ela_node {
 	const struct ela_config *config;
 	struct ela_loop *loop;
@@ -326,6 +338,7 @@ struct ela_node {
 	_Atomic int64_t clock_gap_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME when last looked */
 
 	/* [control] */
+	const struct ela_ring_services *ring; /* NULL in a network of static peers: there are no records */
 	uint32_t next_peer_number;
 	GHashTable *routes_by_prefix; /* char * -> struct ela_peer *: what routing set */
 	bool routes_dirty;

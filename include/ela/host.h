@@ -50,8 +50,31 @@ struct ela_peer_info {
 	const char *name;
 	const char *const *prefixes; /* n_prefixes strings "10.88.0.2/32", "fd00::2/128", checked and normalised */
 	uint32_t n_prefixes;
-	uint32_t reserved32;
+	uint32_t flags; /* since 0.2: ELA_PEER_*; 0 before */
 	uint64_t reserved[3];
+};
+
+/* struct ela_peer_info.flags */
+#define ELA_PEER_DATAGRAM 0x1u /* a session with it is there, and its path is of datagrams */
+
+/* struct ela_record_info.role */
+#define ELA_RECORD_ROLE_JOINING 0u /* has an address and is not on the ring yet */
+#define ELA_RECORD_ROLE_CORE 1u
+#define ELA_RECORD_ROLE_EDGE 2u
+
+/* struct ela_record_info.flags */
+#define ELA_RECORD_LEAVE 0x1u /* its node took leave: nothing is routed to it any more */
+
+/* What a good record says (docs/protocol.md, "Signed objects"). Since 0.2. 80 bytes. */
+struct ela_record_info {
+	uint32_t id;          /* node ID it is kept under */
+	uint32_t role;        /* ELA_RECORD_ROLE_* */
+	uint32_t parent;      /* of an edge: node ID of the core that frames for it go to; else 0 */
+	uint32_t flags;       /* ELA_RECORD_* */
+	uint64_t incarnation; /* of two records of one key the newer has the greater (incarnation, sequence) */
+	uint64_t sequence;
+	uint8_t key_hash[32]; /* of the key that signed it: whose lease the id is */
+	uint64_t reserved[2];
 };
 
 struct ela_host {
@@ -124,6 +147,43 @@ struct ela_host {
 	int (*message_send)(const struct ela_host *host, uint32_t peer, const void *bytes, uint32_t len);
 
 	void *priv; /* the host's own; a plugin does not touch it */
+
+	/*
+	 * since 0.2, for routing plugins with a ring. In a network of static peers there are no records: all but own_id()
+	 * answer -EOPNOTSUPP there.
+	 */
+
+	/* [control] This node's own ID; 0 while it has none. */
+	uint32_t (*own_id)(const struct ela_host *host);
+
+	/*
+	 * [control] Is this a record that the network stands behind now? 0 and *ret; -EBADMSG (no record, cut, forged);
+	 * -EACCES (its user, node or key is not authorised or was revoked); -EAGAIN (core does not know its credential yet
+	 * and asks for it: offer the record again later). A record that was good can be -EACCES later.
+	 */
+	int (*record_check)(const struct ela_host *host, const void *record, uint32_t len, struct ela_record_info *ret);
+
+	/*
+	 * [control] Two good records of different keys under one id: which key holds it? Negative: a's, positive: b's.
+	 * Never 0, and the same at every node that has both.
+	 */
+	int (*record_compare)(const struct ela_host *host, const void *a, uint32_t a_len, const void *b, uint32_t b_len);
+
+	/*
+	 * [control] This is the newest record of id, and frames for id go to node via next: via = id when it is reached
+	 * directly. Core makes routes, forwarding and the list of members of it; the node's own record is told like any
+	 * other. Borrowed. -EINVAL id or via 0 or 0xffffffff, -EMSGSIZE, -EBADMSG a record that does not check.
+	 */
+	int (*record_set)(const struct ela_host *host, uint32_t id, const void *record, uint32_t len, uint32_t via);
+	/* [control] Nothing is routed to id any more (left, expired, revoked). -ENOENT when nothing was. */
+	int (*record_del)(const struct ela_host *host, uint32_t id);
+
+	/*
+	 * [control] The cores of the ring that this node knows of, itself included when it is one: n IDs in rising order,
+	 * none twice. From it core takes parents and spares (thesis 4.2.1): the owner of an ID is the first of them at or
+	 * after it, clockwise. n may be 0. Borrowed. -EINVAL when they are not in order, or one is 0 or 0xffffffff.
+	 */
+	int (*ring_set)(const struct ela_host *host, const uint32_t *ids, uint32_t n);
 };
 
 /* Adds to a counter. Only the owning lane writes, control reads: relaxed order is enough. */

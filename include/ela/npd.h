@@ -2,9 +2,9 @@
 /*
  * Kind npd: a network pseudo device (thesis 4.3.1, 5.2.1): where the node's own IP packets come from and go to.
  *
- * Life: create -> open -> (read_burst, write_burst per queue on lanes; set_mtu on control) -> close -> destroy. Queue i
- * is used by lane i only. Packets are IPv4 or IPv6, without a link-layer header: what the device needs of one, it makes
- * and cuts itself.
+ * Life: create -> open -> (read_burst, write_burst per queue on lanes; set_mtu and set_addresses on control) -> close
+ * -> destroy. Queue i is used by lane i only. Packets are IPv4 or IPv6, without a link-layer header: what the device
+ * needs of one, it makes and cuts itself.
  */
 #ifndef ELA_NPD_H
 #define ELA_NPD_H
@@ -23,7 +23,11 @@ extern "C" {
 
 /* What to set up. 56 bytes. Strings borrowed for the call. */
 struct ela_npd_config {
-	const char *const *addresses; /* n_addresses strings "10.88.0.1/24", IPv4 first; at least one */
+	/*
+	 * n_addresses strings "10.88.0.1/24", IPv4 first. At least one; since 0.2 core opens a plugin that has
+	 * set_addresses() also with none, and calls that once the node has been given one.
+	 */
+	const char *const *addresses;
 	uint32_t n_addresses;
 	uint32_t n_queues;         /* wanted: one per lane */
 	uint32_t mtu;              /* bytes of the largest IP packet, 576..65535 */
@@ -83,6 +87,17 @@ struct ela_npd_ops {
 	int (*set_mtu)(void *self, uint32_t mtu);
 	/* [any] Capabilities now. Required. */
 	uint32_t (*caps)(void *self);
+
+	/* since 0.2 */
+
+	/*
+	 * [control] The device's addresses from now on, in place of those it had: n strings as in ela_npd_config, borrowed;
+	 * n may be 0. What both have stays untouched, and so do flows over it. On failure the device is as it was. -ENODEV
+	 * when it is not open, -EINVAL (no address, one twice), -EADDRINUSE (the prefix overlaps another interface's;
+	 * logged with its name). Optional: absent = -EOPNOTSUPP, and the node can only have the addresses it was opened
+	 * with.
+	 */
+	int (*set_addresses)(void *self, const char *const *addresses, uint32_t n);
 };
 
 #ifdef __cplusplus

@@ -21,6 +21,8 @@
  *
  * ABI history
  *   0.1  first published: kinds npd, cipher, transport, routing; host services.
+ *   0.2  npd: set_addresses. host: own_id, record_check, record_compare, record_set, record_del, ring_set, for a
+ * routing with a ring; struct ela_record_info; ela_peer_info.flags (was reserved32).
  */
 #ifndef ELA_PLUGIN_H
 #define ELA_PLUGIN_H
@@ -32,7 +34,7 @@ extern "C" {
 #endif
 
 #define ELA_ABI_MAJOR 0
-#define ELA_ABI_MINOR 1
+#define ELA_ABI_MINOR 2
 
 #define ELA_PLUGIN_MAGIC 0x70414c45u /* "ELAp", little endian */
 #define ELA_PLUGIN_SYMBOL "ela_plugin"

@@ -4,7 +4,10 @@
  *
  * A routing plugin never runs on a lane and shares no memory with one: it calls host->route_set() and route_del() on
  * the control thread, and core builds and swaps the snapshot that lanes read. Everything here is [control]. Records are
- * opaque bytes, at most 1,024, kept under a node ID.
+ * opaque bytes, at most 1,024, kept under a node ID. A plugin with a ring (since 0.2) asks host->record_check() what
+ * one says, and tells core by host->record_set(), record_del() and ring_set() instead of routes. Its insert() and
+ * update() may also answer what record_check() did, and -EEXIST when a newer record of the same key is there or another
+ * key holds the ID; insert() takes a newer record of the key that holds it.
  */
 #ifndef ELA_ROUTING_H
 #define ELA_ROUTING_H

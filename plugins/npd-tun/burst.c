@@ -189,16 +189,32 @@ static int write_one(struct tun *tun, struct tun_queue *q, uint32_t caps, const 
 	return (int)total;
 }
 
+/* What control may have changed since the last burst. */
+static void read_ether(struct tun *tun, struct ela_ether *ether)
+{
+	const uint64_t mac = atomic_load_explicit(&tun->mac, memory_order_relaxed);
+	uint16_t n = 0;
+
+	memcpy(ether->own, &mac, sizeof ether->own);
+	for (uint32_t i = 0; i < ELA_VNET_MAX_BROADCASTS; i++) {
+		const uint32_t ip = atomic_load_explicit(&tun->broadcasts[i], memory_order_relaxed);
+
+		if (ip)
+			memcpy(ether->broadcasts[n++], &ip, sizeof ip);
+	}
+	ether->n_broadcasts = n;
+}
+
 int tun_write_burst(void *self, uint32_t queue, const struct ela_packet *pkts, uint32_t n, int *ret_err)
 {
 	struct tun *tun = self;
 	struct tun_queue *q = &tun->queues[queue];
-	const uint64_t mac = atomic_load_explicit(&tun->mac, memory_order_relaxed);
 	const uint32_t caps = atomic_load_explicit(&tun->caps, memory_order_relaxed);
 	struct tally tally = {0};
 	uint32_t done;
 
-	memcpy(q->ether.own, &mac, sizeof q->ether.own);
+	if (tun->link_len)
+		read_ether(tun, &q->ether);
 	for (done = 0; done < n; done++) {
 		int ret = write_one(tun, q, caps, &pkts[done]);
 

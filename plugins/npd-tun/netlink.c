@@ -6,6 +6,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,9 +172,24 @@ int ela_nl_link_quiet6(struct ela_nl *nl, uint32_t index)
 	return talk(nl, nlh, NULL, NULL);
 }
 
-int ela_nl_addr_add(struct ela_nl *nl, uint32_t index, const struct ela_prefix *prefix)
+int ela_nl_link_promote4(struct ela_nl *nl, uint32_t index)
 {
-	struct nlmsghdr *nlh = request(nl, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	struct ifinfomsg *ifi;
+	struct nlmsghdr *nlh = link_request(nl, RTM_NEWLINK, index, &ifi);
+	struct nlattr *spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
+	struct nlattr *inet = mnl_attr_nest_start(nlh, AF_INET);
+	struct nlattr *conf = mnl_attr_nest_start(nlh, IFLA_INET_CONF);
+
+	mnl_attr_put_u32(nlh, IPV4_DEVCONF_PROMOTE_SECONDARIES, 1);
+	mnl_attr_nest_end(nlh, conf);
+	mnl_attr_nest_end(nlh, inet);
+	mnl_attr_nest_end(nlh, spec);
+	return talk(nl, nlh, NULL, NULL);
+}
+
+static int addr_talk(struct ela_nl *nl, uint32_t index, const struct ela_prefix *prefix, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *nlh = request(nl, type, NLM_F_ACK | flags);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nlh, sizeof *ifa);
 	uint32_t ip_bytes = ela_prefix_ip_bytes(prefix);
 	uint8_t broadcast[4];
@@ -190,6 +206,16 @@ int ela_nl_addr_add(struct ela_nl *nl, uint32_t index, const struct ela_prefix *
 	if (ela_prefix_broadcast(prefix, broadcast))
 		mnl_attr_put(nlh, IFA_BROADCAST, sizeof broadcast, broadcast);
 	return talk(nl, nlh, NULL, NULL);
+}
+
+int ela_nl_addr_add(struct ela_nl *nl, uint32_t index, const struct ela_prefix *prefix)
+{
+	return addr_talk(nl, index, prefix, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+}
+
+int ela_nl_addr_del(struct ela_nl *nl, uint32_t index, const struct ela_prefix *prefix)
+{
+	return addr_talk(nl, index, prefix, RTM_DELADDR, 0);
 }
 
 int ela_nl_route_add(struct ela_nl *nl, uint32_t index, const struct ela_prefix *prefix, uint32_t metric)
@@ -213,6 +239,7 @@ int ela_nl_route_add(struct ela_nl *nl, uint32_t index, const struct ela_prefix 
 
 struct found {
 	const struct ela_prefix *wanted;
+	uint32_t but; /* number of an interface whose own addresses do not count, 0 = none */
 	uint32_t n;
 	struct {
 		uint32_t index;
@@ -227,7 +254,7 @@ static void found_add(struct found *found, const struct ifaddrmsg *ifa, const st
 	if (mnl_attr_get_payload_len(attr) != ela_prefix_ip_bytes(&prefix) || found->n == MAX_FOUND)
 		return;
 	memcpy(prefix.ip, mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
-	if (!ela_prefix_overlaps(found->wanted, &prefix))
+	if (ifa->ifa_index == found->but || !ela_prefix_overlaps(found->wanted, &prefix))
 		return;
 	found->list[found->n].index = ifa->ifa_index;
 	found->list[found->n++].prefix = prefix;
@@ -253,11 +280,11 @@ static int on_addr(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-int ela_nl_overlap(
-	struct ela_nl *nl, const struct ela_prefix *prefix, char ret_name[IFNAMSIZ], struct ela_prefix *ret_prefix)
+int ela_nl_overlap(struct ela_nl *nl, const struct ela_prefix *prefix, uint32_t but, char ret_name[IFNAMSIZ],
+	struct ela_prefix *ret_prefix)
 {
 	struct nlmsghdr *nlh = request(nl, RTM_GETADDR, NLM_F_DUMP);
-	struct found found = {.wanted = prefix};
+	struct found found = {.wanted = prefix, .but = but};
 	struct ela_nl_link link;
 	int err;
 

@@ -35,17 +35,23 @@ int ela_nl_link_flags(struct ela_nl *nl, uint32_t index, uint32_t bits, uint32_t
 int ela_nl_link_u32(struct ela_nl *nl, uint32_t index, uint16_t attribute, uint32_t value);
 /* No IPv6 link-local address, and with it no router solicitations. Before the interface goes up. */
 int ela_nl_link_quiet6(struct ela_nl *nl, uint32_t index);
+/*
+ * When the first address of an IPv4 prefix goes, the next one of the same prefix takes its place; the kernel's default
+ * is to remove that one too.
+ */
+int ela_nl_link_promote4(struct ela_nl *nl, uint32_t index);
 /* Adds the address with its prefix route, netmask, and broadcast address where there is one. */
 int ela_nl_addr_add(struct ela_nl *nl, uint32_t index, const struct ela_prefix *prefix);
+int ela_nl_addr_del(struct ela_nl *nl, uint32_t index, const struct ela_prefix *prefix);
 /* Adds a route to the prefix's network over the interface; metric 0 = the kernel's default. */
 int ela_nl_route_add(struct ela_nl *nl, uint32_t index, const struct ela_prefix *prefix, uint32_t metric);
 
 /*
- * Looks for an address of an interface that is up whose prefix overlaps. 1 with the interface and its prefix, 0 when
- * there is none, or an error.
+ * Looks for an address of an interface that is up, and is not interface number but, whose prefix overlaps. 1 with the
+ * interface and its prefix, 0 when there is none, or an error.
  */
-int ela_nl_overlap(
-	struct ela_nl *nl, const struct ela_prefix *prefix, char ret_name[IFNAMSIZ], struct ela_prefix *ret_prefix);
+int ela_nl_overlap(struct ela_nl *nl, const struct ela_prefix *prefix, uint32_t but, char ret_name[IFNAMSIZ],
+	struct ela_prefix *ret_prefix);
 
 /* A second socket that hears of changes to interfaces. Readable when there is something; never blocks. */
 int ela_nl_monitor_new(struct ela_nl **ret);

@@ -104,6 +104,8 @@ static void close_device(void *self)
 		tun_device_close(tun);
 	ela_nl_free(tun->nl);
 	tun->nl = NULL;
+	tun->index = 0;
+	tun->n_addresses = 0;
 	atomic_store_explicit(&tun->caps, 0, memory_order_relaxed);
 }
 
@@ -142,7 +144,7 @@ static int open_device(void *self, const struct ela_npd_config *config, struct e
 	struct ela_npd_info info = {0};
 	int err;
 
-	if (tun->n_queues || !config->n_addresses || !config->n_queues)
+	if (tun->n_queues || !config->n_queues)
 		return -EINVAL;
 	err = ela_nl_new(&tun->nl);
 	if (err < 0) {
@@ -181,6 +183,13 @@ static int set_mtu(void *self, uint32_t mtu)
 	return tun->n_queues ? tun_setup_mtu(tun, mtu) : -ENODEV;
 }
 
+static int set_addresses(void *self, const char *const *addresses, uint32_t n)
+{
+	struct tun *tun = self;
+
+	return tun->n_queues ? tun_addresses_set(tun, addresses, n) : -ENODEV;
+}
+
 static uint32_t caps(void *self)
 {
 	struct tun *tun = self;
@@ -198,6 +207,7 @@ static const struct ela_npd_ops ops = {
 	.write_burst = tun_write_burst,
 	.set_mtu = set_mtu,
 	.caps = caps,
+	.set_addresses = set_addresses,
 };
 
 static const struct ela_option options[] = {

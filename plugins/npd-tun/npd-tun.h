@@ -2,7 +2,7 @@
 /*
  * npd-tun: what its files share. An instance is one TUN or TAP interface with one queue a lane. Control owns
  * everything; a lane owns its queue. What both touch is atomic: the capabilities, which only lose bits while the device
- * is open, and what can change on the interface from outside (its Ethernet address and MTU).
+ * is open, what can change on the interface from outside (its Ethernet address and MTU), and its broadcast addresses.
  */
 #ifndef ELA_NPD_TUN_H
 #define ELA_NPD_TUN_H
@@ -17,6 +17,7 @@
 #define TUN_MAX_IOV 1024u   /* UIO_MAXIOV: what writev() takes */
 #define TUN_REFUSALS_MAX 3u /* superpackets of a kind refused one after the other: the kernel means it */
 #define TUN_ETHER_MAX_MTU (65535u - ELA_ETHER_LEN)
+#define TUN_MAX_ADDRESSES 16u
 
 /* Order of the counters; names in npd-tun.c. */
 enum tun_counter {
@@ -72,7 +73,12 @@ struct tun {
 	_Atomic uint32_t caps;       /* ELA_NPD_* */
 	_Atomic uint32_t rx_largest; /* bytes of the largest IP packet the device can hand over */
 	_Atomic uint64_t mac;        /* the first 6 bytes in memory order */
-	bool superpackets;           /* the device was told to hand them over: rx_largest is 65,535 whatever the MTU */
+	/* Broadcast addresses of its IPv4 prefixes, network order, 0 = none: a lane may see a mix of old and new ones. */
+	_Atomic uint32_t broadcasts[ELA_VNET_MAX_BROADCASTS];
+	bool superpackets; /* the device was told to hand them over: rx_largest is 65,535 whatever the MTU */
+
+	struct ela_prefix addresses[TUN_MAX_ADDRESSES]; /* what the interface has of us */
+	uint32_t n_addresses;
 
 	struct ela_nl *nl;
 	struct ela_nl *monitor;
@@ -87,7 +93,14 @@ void tun_device_close(struct tun *tun); /* may be called twice */
 int tun_setup_check(struct tun *tun, const struct ela_npd_config *config); /* before the interface exists */
 int tun_setup(struct tun *tun, const struct ela_npd_config *config);
 int tun_setup_mtu(struct tun *tun, uint32_t mtu);
+int tun_setup_check_mtu(const struct tun *tun, uint32_t mtu, bool ip6);
 void tun_setup_stop(struct tun *tun); /* ends watching the interface; may be called twice */
+
+/* addresses.c [control]: the interface's addresses. Errors are logged there. */
+int tun_addresses_parse(const struct tun *tun, const char *text, struct ela_prefix *ret);
+int tun_addresses_overlap(struct tun *tun, const struct ela_prefix *prefix);
+int tun_addresses_set(struct tun *tun, const char *const *addresses, uint32_t n); /* all or, on failure, none of it */
+int tun_log_failed(const struct tun *tun, const char *what, const char *value, int err);
 
 /* burst.c [lane] */
 int tun_read_burst(void *self, uint32_t queue, uint8_t *arena, uint32_t arena_len, uint32_t headroom,

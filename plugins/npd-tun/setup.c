@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * setup: gives the interface its flags, MTU, addresses and routes, and watches it for changes that somebody else makes.
- * Control thread. Errors are logged here, with the remedy.
+ * setup: gives the interface its flags, MTU and routes, and watches it for changes that somebody else makes (addresses:
+ * addresses.c). Control thread. Errors are logged here, with the remedy.
  */
 #include "npd-tun.h"
 
@@ -22,44 +22,10 @@
 #define GROUP_METRIC 1000000u
 static const char *const group_prefixes[] = {"255.255.255.255/32", "224.0.0.0/4"};
 
-static int log_failed(const struct tun *tun, const char *what, const char *value, int err)
-{
-	const char *remedy = "";
-
-	if (err == -EPERM || err == -EACCES)
-		remedy = "; run as root, or give CAP_NET_ADMIN";
-	ela_log(tun->host, ELA_LOG_ERROR, "interface %s: %s %s: %s%s", tun->name, what, value, strerror(-err), remedy);
-	return err;
-}
-
-static int parse(const struct tun *tun, const char *text, struct ela_prefix *ret)
-{
-	if (ela_prefix_parse(text, ret) == 0)
-		return 0;
-	ela_log(tun->host, ELA_LOG_ERROR, "\"%s\" is no address; expected like 10.88.0.1/24 or fd00::1/64", text);
-	return -EINVAL;
-}
-
-static int check_overlap(struct tun *tun, const struct ela_prefix *prefix)
-{
-	char name[IFNAMSIZ], mine[ELA_PREFIX_TEXT], theirs[ELA_PREFIX_TEXT];
-	struct ela_prefix other, net = ela_prefix_network(prefix);
-	int found = ela_nl_overlap(tun->nl, prefix, name, &other);
-
-	if (found <= 0)
-		return found;
-	ela_prefix_text(&net, mine);
-	ela_prefix_text(&other, theirs);
-	ela_log(tun->host, ELA_LOG_ERROR,
-		"the network %s overlaps %s of interface %s, which is up; choose another address in [node], or take %s down",
-		mine, theirs, name, name);
-	return -EADDRINUSE;
-}
-
 /* Bounds that the kernel would answer with a bare "invalid argument". */
-static int check_mtu(const struct tun *tun, uint32_t mtu)
+int tun_setup_check_mtu(const struct tun *tun, uint32_t mtu, bool ip6)
 {
-	if (tun->ip6 && mtu < IP6_MIN_MTU) {
+	if (ip6 && mtu < IP6_MIN_MTU) {
 		ela_log(tun->host, ELA_LOG_ERROR, "mtu %u is too small for the IPv6 address; set it to at least %u", mtu,
 			IP6_MIN_MTU);
 		return -EINVAL;
@@ -79,35 +45,21 @@ static int check_mtu(const struct tun *tun, uint32_t mtu)
 int tun_setup_check(struct tun *tun, const struct ela_npd_config *config)
 {
 	struct ela_prefix prefix;
+	bool ip6 = false;
 	int err;
 
-	tun->ip6 = false;
 	for (uint32_t i = 0; i < config->n_addresses + config->n_routes; i++) {
 		bool is_address = i < config->n_addresses;
 
-		err = parse(tun, is_address ? config->addresses[i] : config->routes[i - config->n_addresses], &prefix);
+		err = tun_addresses_parse(
+			tun, is_address ? config->addresses[i] : config->routes[i - config->n_addresses], &prefix);
 		if (!err && is_address)
-			err = check_overlap(tun, &prefix);
+			err = tun_addresses_overlap(tun, &prefix);
 		if (err < 0)
 			return err;
-		tun->ip6 |= is_address && prefix.family == AF_INET6;
+		ip6 |= is_address && prefix.family == AF_INET6;
 	}
-	return check_mtu(tun, config->mtu);
-}
-
-static int add_addresses(struct tun *tun, const struct ela_npd_config *config)
-{
-	struct ela_prefix prefix;
-	int err = 0;
-
-	for (uint32_t i = 0; i < config->n_addresses && !err; i++) {
-		err = parse(tun, config->addresses[i], &prefix);
-		if (!err)
-			err = ela_nl_addr_add(tun->nl, tun->index, &prefix);
-		if (err < 0)
-			return log_failed(tun, "cannot take the address", config->addresses[i], err);
-	}
-	return 0;
+	return tun_setup_check_mtu(tun, config->mtu, ip6);
 }
 
 /* The kernel has made a route for each address's own network. */
@@ -144,7 +96,7 @@ static int add_routes(struct tun *tun, const struct ela_npd_config *config)
 	int err;
 
 	for (uint32_t i = 0; i < config->n_routes; i++) {
-		err = parse(tun, config->routes[i], &prefix);
+		err = tun_addresses_parse(tun, config->routes[i], &prefix);
 		if (!err && is_own_network(config, &prefix))
 			continue;
 		if (!err)
@@ -152,10 +104,10 @@ static int add_routes(struct tun *tun, const struct ela_npd_config *config)
 		if (err == -EEXIST)
 			return log_route_taken(tun, config->routes[i], prefix.len);
 		if (err < 0)
-			return log_failed(tun, "cannot add the route", config->routes[i], err);
+			return tun_log_failed(tun, "cannot add the route", config->routes[i], err);
 	}
 	for (size_t i = 0; i < sizeof group_prefixes / sizeof *group_prefixes; i++) {
-		err = parse(tun, group_prefixes[i], &prefix);
+		err = tun_addresses_parse(tun, group_prefixes[i], &prefix);
 		if (!err)
 			err = ela_nl_route_add(tun->nl, tun->index, &prefix, GROUP_METRIC);
 		if (err <
@@ -164,20 +116,6 @@ static int add_routes(struct tun *tun, const struct ela_npd_config *config)
 				strerror(-err));
 	}
 	return 0;
-}
-
-/* What the lanes put in front of packets: prefixes' broadcast addresses; the Ethernet address may change later. */
-static void fill_ether(struct tun *tun, const struct ela_npd_config *config)
-{
-	struct ela_ether ether = {0};
-	struct ela_prefix prefix;
-
-	for (uint32_t i = 0; i < config->n_addresses && ether.n_broadcasts < ELA_VNET_MAX_BROADCASTS; i++)
-		if (!ela_prefix_parse(config->addresses[i], &prefix) &&
-			ela_prefix_broadcast(&prefix, ether.broadcasts[ether.n_broadcasts]))
-			ether.n_broadcasts++;
-	for (uint32_t i = 0; i < tun->n_queues; i++)
-		tun->queues[i].ether = ether;
 }
 
 static void take_link(struct tun *tun, const struct ela_nl_link *link)
@@ -219,13 +157,13 @@ static int watch(struct tun *tun)
 	int err = ela_nl_monitor_new(&tun->monitor);
 
 	if (err < 0)
-		return log_failed(tun, "cannot watch", "the interface", err);
+		return tun_log_failed(tun, "cannot watch", "the interface", err);
 	tun->watch = tun->host->watch_new(tun->host, ela_nl_monitor_fd(tun->monitor), ELA_EVENT_READ, on_link_news, tun);
 	if (!tun->watch)
-		return log_failed(tun, "cannot watch", "the interface", -ENOMEM);
+		return tun_log_failed(tun, "cannot watch", "the interface", -ENOMEM);
 	err = ela_nl_link_get(tun->nl, tun->index, NULL, &link);
 	if (err < 0)
-		return log_failed(tun, "cannot read", "its Ethernet address", err);
+		return tun_log_failed(tun, "cannot read", "its Ethernet address", err);
 	take_link(tun, &link);
 	return 0;
 }
@@ -256,13 +194,13 @@ static int set_up(struct tun *tun, const struct ela_npd_config *config)
 
 	err = ela_nl_link_flags(tun->nl, tun->index, flags, flags);
 	if (err < 0)
-		return log_failed(tun, "cannot set", "its flags", err);
+		return tun_log_failed(tun, "cannot set", "its flags", err);
 	err = tun_setup_mtu(tun, config->mtu);
 	if (err < 0)
 		return err;
 	err = ela_nl_link_u32(tun->nl, tun->index, IFLA_TXQLEN, tun->options.txqueuelen);
 	if (err < 0)
-		return log_failed(tun, "cannot set", "txqueuelen", err);
+		return tun_log_failed(tun, "cannot set", "txqueuelen", err);
 	if (config->gso_max_segs && !is_router()) {
 		err = ela_nl_link_u32(tun->nl, tun->index, IFLA_GSO_MAX_SEGS, config->gso_max_segs);
 		if (err < 0) /* a wish: then core cuts what is too long into two sends */
@@ -271,8 +209,11 @@ static int set_up(struct tun *tun, const struct ela_npd_config *config)
 	err = ela_nl_link_quiet6(tun->nl, tun->index);
 	if (err < 0) /* no IPv6 here; an IPv6 address would fail below */
 		ela_log(tun->host, ELA_LOG_DEBUG, "interface %s: addr_gen_mode none: %s", tun->name, strerror(-err));
+	err = ela_nl_link_promote4(tun->nl, tun->index);
+	if (err < 0) /* matters only when one of two addresses of a prefix goes */
+		ela_log(tun->host, ELA_LOG_DEBUG, "interface %s: promote_secondaries: %s", tun->name, strerror(-err));
 	err = ela_nl_link_flags(tun->nl, tun->index, IFF_UP, IFF_UP);
-	return err < 0 ? log_failed(tun, "cannot be set", "up", err) : 0;
+	return err < 0 ? tun_log_failed(tun, "cannot be set", "up", err) : 0;
 }
 
 int tun_setup(struct tun *tun, const struct ela_npd_config *config)
@@ -281,12 +222,11 @@ int tun_setup(struct tun *tun, const struct ela_npd_config *config)
 	int err = ela_nl_link_get(tun->nl, 0, tun->name, &link);
 
 	if (err < 0)
-		return log_failed(tun, "cannot be", "found", err);
+		return tun_log_failed(tun, "cannot be", "found", err);
 	tun->index = link.index;
-	fill_ether(tun, config);
 	err = set_up(tun, config);
 	if (!err)
-		err = add_addresses(tun, config);
+		err = tun_addresses_set(tun, config->addresses, config->n_addresses);
 	if (!err)
 		err = add_routes(tun, config);
 	if (!err)
@@ -297,7 +237,7 @@ int tun_setup(struct tun *tun, const struct ela_npd_config *config)
 int tun_setup_mtu(struct tun *tun, uint32_t mtu)
 {
 	uint32_t before = atomic_load_explicit(&tun->rx_largest, memory_order_relaxed);
-	int err = check_mtu(tun, mtu);
+	int err = tun_setup_check_mtu(tun, mtu, tun->ip6);
 
 	if (err < 0)
 		return err;
@@ -308,7 +248,7 @@ int tun_setup_mtu(struct tun *tun, uint32_t mtu)
 	if (err == 0)
 		return 0;
 	atomic_store_explicit(&tun->rx_largest, before, memory_order_relaxed); /* longer ones cannot come */
-	return log_failed(tun, "cannot set", "its MTU", err);
+	return tun_log_failed(tun, "cannot set", "its MTU", err);
 }
 
 void tun_setup_stop(struct tun *tun)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * types: the type of every field and every operation of version 0.1, held against the headers by the compiler. A line
- * is never changed; fields and operations that a later version appends get lines of their own.
+ * types: the type of every field and every operation, held against the headers by the compiler. A line is never changed
+ * but when a reserved field gets its name (renames.txt); what a later version appends gets lines of its own.
  */
 #include <ela/ela.h>
 
@@ -71,7 +71,7 @@ TYPE(ela_peer_info, id, uint32_t);
 TYPE(ela_peer_info, name, const char *);
 TYPE(ela_peer_info, prefixes, const char *const *);
 TYPE(ela_peer_info, n_prefixes, uint32_t);
-TYPE(ela_peer_info, reserved32, uint32_t);
+TYPE(ela_peer_info, flags, uint32_t); /* reserved32 in 0.1 */
 TYPE(ela_peer_info, reserved, uint64_t[3]);
 
 TYPE(ela_host, size, uint32_t);
@@ -228,3 +228,26 @@ TYPE(ela_routing_ops, remove, int (*)(void *self, uint32_t id));
 TYPE(ela_routing_ops, lookup, void (*)(void *self, uint32_t id, ela_lookup_done done, void *data));
 TYPE(ela_routing_ops, on_message, void (*)(void *self, uint32_t peer, const void *bytes, uint32_t len));
 TYPE(ela_routing_ops, on_link, void (*)(void *self, uint32_t peer, uint32_t event));
+
+/* since 0.2 */
+
+TYPE(ela_record_info, id, uint32_t);
+TYPE(ela_record_info, role, uint32_t);
+TYPE(ela_record_info, parent, uint32_t);
+TYPE(ela_record_info, flags, uint32_t);
+TYPE(ela_record_info, incarnation, uint64_t);
+TYPE(ela_record_info, sequence, uint64_t);
+TYPE(ela_record_info, key_hash, uint8_t[32]);
+TYPE(ela_record_info, reserved, uint64_t[2]);
+
+TYPE(ela_host, own_id, uint32_t (*)(const struct ela_host *host));
+TYPE(ela_host, record_check,
+	int (*)(const struct ela_host *host, const void *record, uint32_t len, struct ela_record_info *ret));
+TYPE(ela_host, record_compare,
+	int (*)(const struct ela_host *host, const void *a, uint32_t a_len, const void *b, uint32_t b_len));
+TYPE(ela_host, record_set,
+	int (*)(const struct ela_host *host, uint32_t id, const void *record, uint32_t len, uint32_t via));
+TYPE(ela_host, record_del, int (*)(const struct ela_host *host, uint32_t id));
+TYPE(ela_host, ring_set, int (*)(const struct ela_host *host, const uint32_t *ids, uint32_t n));
+
+TYPE(ela_npd_ops, set_addresses, int (*)(void *self, const char *const *addresses, uint32_t n));

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * broken-npd: UNALIGNED puts packets where they may not begin; OVERRUN writes behind its arena; FIELDS sets a field
- * that is not its own; CRASHES on a short packet; LEAKS a descriptor; TALKS on stdout; TIMER leaves a timer behind.
+ * that is not its own; CRASHES on a short packet; LEAKS a descriptor; TALKS on stdout; TIMER leaves a timer behind;
+ * SWALLOWS every list of addresses. OLD has no mistake: it is as the headers of ABI 0.1 would have made it.
  */
 #include "broken.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,6 +52,26 @@ static void destroy_broken(void *self)
 }
 #endif
 
+#ifdef SWALLOWS
+static int set_addresses_broken(void *self, const char *const *addresses, uint32_t n)
+{
+	(void)self;
+	(void)addresses;
+	(void)n;
+	return 0;
+}
+#endif
+
+#ifdef OLD
+/* After copy_and_break(): constructors of one file run in its order. */
+static __attribute__((constructor)) void grow_old(void)
+{
+	ela_plugin.abi_minor = 1;
+	ela_plugin.ops_size = 72; /* where the table ended in 0.1 */
+	_Static_assert(offsetof(struct ela_npd_ops, set_addresses) == 72, "0.2 begins behind what 0.1 had");
+}
+#endif
+
 #if defined(TALKS) || defined(TIMER)
 static void ignore(void *data)
 {
@@ -74,6 +96,10 @@ static void break_ops(struct ela_npd_ops *broken)
 	broken->read_burst = read_broken;
 #elif defined(CRASHES)
 	broken->write_burst = write_broken;
+#elif defined(SWALLOWS)
+	broken->set_addresses = set_addresses_broken;
+#elif defined(OLD)
+	broken->set_addresses = NULL;
 #elif defined(LEAKS)
 	broken->destroy = destroy_broken;
 #else

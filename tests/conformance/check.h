@@ -34,7 +34,7 @@ struct check_instance {
 
 /* The suites, NULL-terminated. */
 extern const struct check_test check_common_tests[], check_npd_tests[], check_cipher_tests[], check_transport_tests[],
-	check_stream_tests[], check_routing_tests[];
+	check_stream_tests[], check_routing_tests[], check_ring_tests[];
 
 /* Ends the test: "found FOUND, wanted WANTED". */
 _Noreturn void check_fail(struct check_run *run, const char *wanted, const char *found_format, ...)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host: see host.h. The control thread, except where struct ela_host says [any]. */
 #include "host.h"
+#include "records.h"
 #include "value.h"
 
 #include <errno.h>
@@ -291,6 +292,108 @@ static int message_send(const struct ela_host *host, uint32_t peer, const void *
 	return -ENOTCONN; /* nobody is there to talk to: messages may be lost */
 }
 
+static uint32_t own_id(const struct ela_host *host)
+{
+	struct check_host *h = of(host);
+
+	control_only(h, "own_id");
+	return h->own_id;
+}
+
+static int record_check(const struct ela_host *host, const void *record, uint32_t len, struct ela_record_info *ret)
+{
+	struct check_host *h = of(host);
+
+	control_only(h, "record_check");
+	return h->has_no_ring ? -EOPNOTSUPP : record_read(record, len, ret);
+}
+
+static int record_compare(const struct ela_host *host, const void *a, uint32_t a_len, const void *b, uint32_t b_len)
+{
+	struct check_host *h = of(host);
+	struct ela_record_info of_a, of_b;
+
+	control_only(h, "record_compare");
+	if (h->has_no_ring)
+		return -EOPNOTSUPP;
+	if (record_read(a, a_len, &of_a) || record_read(b, b_len, &of_b) || of_a.id != of_b.id ||
+		memcmp(of_a.key_hash, of_b.key_hash, sizeof of_a.key_hash) == 0) {
+		misused(h, "record_compare of what are no two good records of different keys under one id");
+		return 1;
+	}
+	return record_order(&of_a, &of_b);
+}
+
+static struct check_record *find_record(struct check_host *h, uint32_t id)
+{
+	for (uint32_t i = 0; i < h->n_records; i++)
+		if (h->records[i].id == id)
+			return &h->records[i];
+	return NULL;
+}
+
+const struct check_record *check_host_record(const struct check_host *h, uint32_t id)
+{
+	for (uint32_t i = 0; i < h->n_records; i++)
+		if (h->records[i].id == id)
+			return &h->records[i];
+	return NULL;
+}
+
+static int record_set(const struct ela_host *host, uint32_t id, const void *record, uint32_t len, uint32_t via)
+{
+	struct check_host *h = of(host);
+	struct check_record *entry = find_record(h, id);
+	struct ela_record_info info;
+
+	control_only(h, "record_set");
+	if (h->has_no_ring)
+		return -EOPNOTSUPP;
+	if (!id || id == UINT32_MAX || !via || via == UINT32_MAX)
+		return -EINVAL;
+	if (record_read(record, len, &info) || info.id != id)
+		return -EBADMSG;
+	if (info.flags & ELA_RECORD_LEAVE)
+		misused(h, "record_set of a leaving record, id %08x", id);
+	if (!entry && h->n_records == CHECK_MAX_RECORDS)
+		return -ENOMEM;
+	if (!entry)
+		entry = &h->records[h->n_records++];
+	*entry = (struct check_record){.id = id, .via = via, .sequence = info.sequence};
+	return 0;
+}
+
+static int record_del(const struct ela_host *host, uint32_t id)
+{
+	struct check_host *h = of(host);
+	struct check_record *entry = find_record(h, id);
+
+	control_only(h, "record_del");
+	if (h->has_no_ring)
+		return -EOPNOTSUPP;
+	if (!entry)
+		return -ENOENT;
+	*entry = h->records[--h->n_records];
+	return 0;
+}
+
+static int ring_set(const struct ela_host *host, const uint32_t *ids, uint32_t n)
+{
+	struct check_host *h = of(host);
+
+	control_only(h, "ring_set");
+	h->n_ring_sets++;
+	if (h->has_no_ring)
+		return -EOPNOTSUPP;
+	for (uint32_t i = 0; i < n; i++)
+		if (!ids[i] || ids[i] == UINT32_MAX || (i && ids[i] <= ids[i - 1]) || n > CHECK_MAX_RECORDS)
+			return -EINVAL;
+	if (n)
+		memcpy(h->ring, ids, n * sizeof *ids);
+	h->n_ring = n;
+	return 0;
+}
+
 static int host_option(const struct ela_host *host, const char *key, uint32_t index, struct ela_value *ret)
 {
 	struct check_host *h = of(host);
@@ -337,6 +440,12 @@ static const struct ela_host services = {
 	.route_del = route_del,
 	.peer_next = peer_next,
 	.message_send = message_send,
+	.own_id = own_id,
+	.record_check = record_check,
+	.record_compare = record_compare,
+	.record_set = record_set,
+	.record_del = record_del,
+	.ring_set = ring_set,
 };
 
 struct check_host *check_host_new(
@@ -360,6 +469,7 @@ struct check_host *check_host_new(
 	h->control = pthread_self();
 	h->posts_end = &h->posts;
 	h->virtual_ns = CHECK_SEC;
+	h->own_id = CHECK_OWN_ID;
 	for (uint32_t i = 0; settings && i < settings->n; i++)
 		(void)check_host_set(h, settings->key[i], settings->text[i]); /* main() has tried each */
 	return h;

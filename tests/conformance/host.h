@@ -16,6 +16,8 @@
 #define CHECK_MAX_PEERS 8u
 #define CHECK_MAX_ROUTES 64u
 #define CHECK_MAX_EVENTS 64u
+#define CHECK_MAX_RECORDS 1024u
+#define CHECK_OWN_ID 0x0a580001u
 #define CHECK_TEXT_MAX 256u
 
 #define CHECK_MSEC UINT64_C(1000000)
@@ -29,6 +31,12 @@ struct check_setting {
 struct check_route {
 	char prefix[64];
 	uint32_t peer;
+};
+
+/* What a routing plugin told by record_set(). */
+struct check_record {
+	uint32_t id, via;
+	uint64_t sequence;
 };
 
 struct check_conn_event {
@@ -66,6 +74,12 @@ struct check_host {
 	uint32_t n_peers;
 	struct check_route routes[CHECK_MAX_ROUTES];
 	uint32_t n_routes;
+	uint32_t own_id;
+	bool has_no_ring; /* a network of static peers */
+	struct check_record records[CHECK_MAX_RECORDS];
+	uint32_t n_records;
+	uint32_t ring[CHECK_MAX_RECORDS], n_ring;
+	uint32_t n_ring_sets; /* calls of ring_set(): a plugin that has a ring says so at its start */
 	struct check_conn_event events[CHECK_MAX_EVENTS];
 	uint32_t n_events;
 	char last_error[CHECK_TEXT_MAX]; /* the plugin's last line of level warn or error */
@@ -94,5 +108,7 @@ uint32_t check_host_count_timers(const struct check_host *h);
 uint32_t check_host_count_watches(const struct check_host *h);
 /* The route of a prefix, UINT32_MAX when it has none. */
 uint32_t check_host_route(struct check_host *h, const char *prefix);
+/* What was told of an id, NULL when nothing is. */
+const struct check_record *check_host_record(const struct check_host *h, uint32_t id);
 
 #endif

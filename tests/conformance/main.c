@@ -199,6 +199,8 @@ static uint32_t run_all(struct check_run *run, bool with_time)
 	failed += run_tests(run, suites[kind]);
 	if (kind == ELA_KIND_TRANSPORT)
 		failed += run_tests(run, check_stream_tests);
+	if (kind == ELA_KIND_ROUTING)
+		failed += run_tests(run, check_ring_tests);
 	if (with_time && kind == ELA_KIND_CIPHER) {
 		run_forked(run, check_time_cipher, true, &outcome);
 		failed += !report("time", &outcome);

@@ -295,6 +295,37 @@ static void test_set_mtu(struct check_run *run)
 	check_close(run, &device);
 }
 
+/*
+ * Addresses come, change and go while the device works; one that is refused leaves those that were there. What the
+ * device answers to is seen by the echo to the address that stays throughout.
+ */
+static void test_set_addresses(struct check_run *run)
+{
+	static const char *const kept[] = {"10.88.0.1/24"}, *const more[] = {"10.88.0.1/24", "10.90.0.1/24"};
+	static const char *const bad[] = {"10.91.0.1/24", "10.91.0/24"}, *const twice[] = {"10.91.0.1/24", "10.91.0.1/24"};
+	const struct ela_npd_ops *ops = &run->plugin->npd;
+	struct check_device device = check_open(run, 1);
+	struct ela_npd_config none = {.n_queues = 1, .mtu = CHECK_MTU};
+	void *self = device.instance.self;
+
+	if (ops->set_addresses(self, more, 2) == -EOPNOTSUPP)
+		check_skip(run, "no set_addresses()");
+	check_ping(run, &device, 4, 1);
+	check_err(run, "set_addresses() again", ops->set_addresses(self, more, 2), 0);
+	check_err(run, "set_addresses() of no address", ops->set_addresses(self, bad, 2), -EINVAL);
+	check_err(run, "set_addresses() of one twice", ops->set_addresses(self, twice, 2), -EINVAL);
+	check_ping(run, &device, 4, 1);
+	check_err(run, "set_addresses() of one", ops->set_addresses(self, kept, 1), 0);
+	check_ping(run, &device, 4, 1);
+	ops->close(self);
+	check_err(run, "set_addresses() of a closed device", ops->set_addresses(self, kept, 1), -ENODEV);
+	check_err(run, "open() without addresses", ops->open(self, &none, &device.info), 0);
+	check_err(run, "set_addresses() of the first", ops->set_addresses(self, kept, 1), 0);
+	check_ping(run, &device, 4, 1);
+	check_err(run, "set_addresses() of none", ops->set_addresses(self, NULL, 0), 0);
+	check_close(run, &device);
+}
+
 /* A second device beside the first: it works as well, or is refused as in use. */
 static void test_two_open(struct check_run *run)
 {
@@ -399,6 +430,7 @@ const struct check_test check_npd_tests[] = {
 	{"partial-checksum", test_partial_checksum},
 	{"hostile-packets", test_hostile_packets},
 	{"set-mtu", test_set_mtu},
+	{"set-addresses", test_set_addresses},
 	{"two-open", test_two_open},
 	{"queues", test_queues},
 	{NULL, NULL},

@@ -111,7 +111,7 @@ static int open_device(void *data, const struct ela_npd_config *config, struct e
 	struct ela_mem_device *device;
 	int err = 0;
 
-	if (!config->n_addresses || !config->n_queues || config->mtu < 576 || config->mtu > MEM_MAX_PACKET)
+	if (!config->n_queues || config->mtu < 576 || config->mtu > MEM_MAX_PACKET)
 		return -EINVAL;
 	mem_lock(self->fabric);
 	self->n_queues = MIN(config->n_queues, ELA_MAX_LANES);
@@ -211,6 +211,25 @@ static int set_mtu(void *data, uint32_t mtu)
 	return 0;
 }
 
+/* The device has no use for them, but for the rules of npd.h. */
+static int set_addresses(void *data, const char *const *addresses, uint32_t n)
+{
+	const struct npd_mem *self = data;
+
+	if (!self->device)
+		return -ENODEV;
+	for (uint32_t i = 0; i < n; i++) {
+		g_auto(GStrv) parts = g_strsplit(addresses[i], "/", 2);
+
+		if (!parts[0] || !parts[1] || !g_hostname_is_ip_address(parts[0]))
+			return -EINVAL;
+		for (uint32_t k = 0; k < i; k++)
+			if (strcmp(addresses[k], addresses[i]) == 0)
+				return -EINVAL;
+	}
+	return 0;
+}
+
 static uint32_t caps(void *data)
 {
 	struct npd_mem *self = data;
@@ -255,6 +274,7 @@ static const struct ela_npd_ops ops = {
 	.write_burst = write_burst,
 	.set_mtu = set_mtu,
 	.caps = caps,
+	.set_addresses = set_addresses,
 };
 
 #define DESCRIPTOR                                                                                                     \

@@ -103,6 +103,7 @@ BREAK(summary_control, p->d.summary = "a\nb")
 BREAK(summary_utf8, p->d.summary = "\xff")
 BREAK(ops_null, p->d.ops = NULL)
 BREAK(ops_small, p->d.ops_size -= 8)
+BREAK(npd_ops_small, p->d.ops_size = (uint32_t)offsetof(struct ela_npd_ops, caps))
 BREAK(ops_zero, p->d.ops_size = 0)
 BREAK(ops_odd, p->d.ops_size += 4)
 BREAK(reserved, p->d.reserved = 1)
@@ -186,7 +187,7 @@ static const struct {
 	{N, break_older_minor, NULL},
 	{N, break_magic, "magic: found 0x12345678, wanted 0x70414c45"},
 	{N, break_major, "ABI major: found 1, wanted 0"},
-	{N, break_minor, "ABI version: found 0.2, wanted at most 0.1"},
+	{N, break_minor, "ABI version: found 0.3, wanted at most 0.2"},
 	{N, break_kind0, "kind: found 0, wanted 1..4"},
 	{N, break_kind5, "kind: found 5, wanted 1..4"},
 	{N, break_name_null, "name: found NULL, wanted 1..32 bytes"},
@@ -201,7 +202,7 @@ static const struct {
 	{N, break_summary_control, "summary: found a control character, wanted"},
 	{N, break_summary_utf8, "summary: found no UTF-8, wanted"},
 	{N, break_ops_null, "operations: found NULL, wanted a table"},
-	{N, break_ops_small, "size of the operations: found 64 bytes, wanted at least 72"},
+	{N, break_npd_ops_small, "size of the operations: found 64 bytes, wanted at least 72"},
 	{C, break_ops_small, "size of the operations: found 56 bytes, wanted at least 64"},
 	{N, break_ops_zero, "size of the operations: found 0 bytes, wanted at least 72"},
 	{R, break_ops_odd, "size of the operations: found 108 bytes, wanted at least 88, a multiple of 8"},
@@ -321,6 +322,7 @@ START_TEST(filled_operations)
 	int err = 0;
 
 	ck_assert_int_eq(npd->npd.set_mtu(NULL, 1400), -EOPNOTSUPP);
+	ck_assert_int_eq(npd->npd.set_addresses(NULL, NULL, 0), -EOPNOTSUPP);
 	ck_assert(npd->npd.caps == ((const struct ela_npd_ops *)fake_npd_tun.ops)->caps);
 	ck_assert(npd->cipher.create == NULL);
 	ck_assert_int_eq(routing->routing.join(NULL) | routing->routing.leave(NULL), 0);
@@ -352,6 +354,33 @@ START_TEST(filled_operations)
 	err = 0;
 	ck_assert_int_eq(streams->transport.send_burst(NULL, 0, NULL, 1, &err), 0);
 	ck_assert_int_eq(err, -EOPNOTSUPP);
+	ela_loader_free(loader);
+}
+END_TEST
+
+static int not_the_plugins(void *self, const char *const *addresses, uint32_t n)
+{
+	(void)self;
+	(void)addresses;
+	(void)n;
+	return 0;
+}
+
+/* A plugin that was built with the headers of 0.1: its table ends where that version's did. */
+START_TEST(built_for_0_1)
+{
+	struct ela_loader *loader = loader_new();
+	const struct ela_loaded *loaded;
+	struct plugin p;
+
+	plugin_fill(&p, ELA_KIND_NPD);
+	p.d.abi_minor = 1;
+	p.d.ops_size = 72; /* tests/abi/abi-0.1.txt */
+	p.npd.set_addresses = not_the_plugins;
+	loaded = ela_loader_add(loader, &p.d, NULL);
+	ck_assert_ptr_nonnull(loaded);
+	ck_assert_int_eq(loaded->npd.set_addresses(NULL, NULL, 0), -EOPNOTSUPP);
+	ck_assert(loaded->npd.caps == p.npd.caps);
 	ela_loader_free(loader);
 }
 END_TEST
@@ -431,6 +460,7 @@ static Suite *loader_suite(void)
 	tcase_add_loop_test(descriptors, each_descriptor, 0, (int)G_N_ELEMENTS(cases));
 	tcase_add_test(descriptors, added_once);
 	tcase_add_test(descriptors, filled_operations);
+	tcase_add_test(descriptors, built_for_0_1);
 	tcase_add_test(descriptors, other_sizes);
 	tcase_add_test(descriptors, other_strides);
 	tcase_add_test(descriptors, prefixes);

@@ -334,7 +334,7 @@ START_TEST(bad_config)
 		{{.routes = bad_route}, -EINVAL, "\"10.1.0.0/33\"", "expected"},
 		{{.addresses = both_addresses, .mtu = 1279}, -EINVAL, "mtu 1279", "at least 1280"},
 		{{.mtu = 65522}, -EINVAL, "mtu 65522", "at most 65521"},
-		{{.addresses = twice}, -EEXIST, "cannot take the address", "10.88.0.1/24"},
+		{{.addresses = twice}, -EINVAL, "cannot take the address twice", "10.88.0.1/24"},
 		{{.routes = same_route}, -EEXIST, "10.90.0.0/16", "take the prefix out of ela.ini"},
 		{{.routes = defaults}, -EEXIST, "a default route already", "name the networks behind the peer"},
 		{{.options = ptp, .mtu = 65535}, 0, NULL, NULL},

@@ -240,6 +240,125 @@ START_TEST(messages_come)
 END_TEST
 
 /* Each lane its own cache line, control its own. */
+/* ---- a ring ---- */
+
+static struct {
+	struct ela_node *node;
+	uint32_t calls, id, via, len, n;
+} asked;
+
+static int ring_check(struct ela_node *node, const void *record, uint32_t len, struct ela_record_info *ret)
+{
+	(void)record;
+	asked.node = node;
+	asked.len = len;
+	ret->id = 77;
+	return 0;
+}
+
+static int ring_compare(struct ela_node *node, const void *a, uint32_t a_len, const void *b, uint32_t b_len)
+{
+	asked.node = node;
+	return memcmp(a, b, MIN(a_len, b_len));
+}
+
+static int ring_record_set(struct ela_node *node, uint32_t id, const void *record, uint32_t len, uint32_t via)
+{
+	(void)record;
+	asked.node = node;
+	asked.calls++;
+	asked.id = id;
+	asked.via = via;
+	asked.len = len;
+	return 0;
+}
+
+static int ring_record_del(struct ela_node *node, uint32_t id)
+{
+	asked.node = node;
+	asked.id = id;
+	return -ENOENT;
+}
+
+static int ring_ring_set(struct ela_node *node, const uint32_t *ids, uint32_t n)
+{
+	asked.node = node;
+	asked.calls++;
+	asked.id = n ? ids[n - 1] : 0;
+	asked.n = n;
+	return 0;
+}
+
+static const struct ela_ring_services services = {
+	ring_check, ring_compare, ring_record_set, ring_record_del, ring_ring_set};
+
+/* Static peers: there are no records. */
+START_TEST(no_ring)
+{
+	const struct ela_host *host = bench.host;
+	struct ela_record_info info = {.id = 5};
+
+	ck_assert_uint_eq(host->size, sizeof *host);
+	ck_assert_uint_eq(host->own_id(host), bench.l->node->id);
+	ck_assert_int_eq(host->record_check(host, "r", 1, &info), -EOPNOTSUPP);
+	ck_assert_uint_eq(info.id, 5);
+	ck_assert_int_eq(host->record_compare(host, "a", 1, "b", 1), -EOPNOTSUPP);
+	ck_assert_int_eq(host->record_set(host, 1, "r", 1, 1), -EOPNOTSUPP);
+	ck_assert_int_eq(host->record_del(host, 1), -EOPNOTSUPP);
+	ck_assert_int_eq(host->ring_set(host, NULL, 0), -EOPNOTSUPP);
+}
+END_TEST
+
+START_TEST(ring_services)
+{
+	static const uint32_t rising[] = {1, 2, 0xfffffffe}, bad[][2] = {{2, 1}, {1, 1}, {0, 1}, {1, UINT32_MAX}};
+	const struct ela_host *host = bench.host;
+	struct ela_record_info info;
+
+	bench.l->node->ring = &services;
+	ck_assert_int_eq(host->record_check(host, "r", 1, &info), 0);
+	ck_assert_uint_eq(info.id, 77);
+	ck_assert_ptr_eq(asked.node, bench.l->node);
+	ck_assert_int_eq(host->record_check(host, "r", ELA_RECORD_MAX + 1, &info), -EBADMSG);
+	ck_assert_uint_eq(asked.len, 1);
+	ck_assert_int_lt(host->record_compare(host, "a", 1, "b", 1), 0);
+	ck_assert_int_eq(host->record_set(host, 5, "r", 1, 6), 0);
+	ck_assert_uint_eq(asked.id, 5);
+	ck_assert_uint_eq(asked.via, 6);
+	ck_assert_int_eq(host->record_set(host, 0, "r", 1, 6), -EINVAL);
+	ck_assert_int_eq(host->record_set(host, UINT32_MAX, "r", 1, 6), -EINVAL);
+	ck_assert_int_eq(host->record_set(host, 5, "r", 1, 0), -EINVAL);
+	ck_assert_int_eq(host->record_set(host, 5, "r", 1, UINT32_MAX), -EINVAL);
+	ck_assert_int_eq(host->record_set(host, 5, "r", ELA_RECORD_MAX + 1, 6), -EMSGSIZE);
+	ck_assert_int_eq(host->record_del(host, 9), -ENOENT);
+	ck_assert_uint_eq(asked.id, 9);
+	asked.calls = 0;
+	ck_assert_int_eq(host->ring_set(host, rising, 3), 0);
+	ck_assert_uint_eq(asked.id, 0xfffffffe);
+	ck_assert_int_eq(host->ring_set(host, NULL, 0), 0);
+	ck_assert_uint_eq(asked.n, 0);
+	for (uint32_t i = 0; i < 4; i++)
+		ck_assert_int_eq(host->ring_set(host, bad[i], 2), -EINVAL);
+	ck_assert_uint_eq(asked.calls, 2);
+	bench.l->node->ring = NULL;
+}
+END_TEST
+
+/* A peer is flagged while it has a session whose path is of datagrams. */
+START_TEST(datagram_flag)
+{
+	struct ela_peer_info info;
+
+	ck_assert_int_eq(bench.host->peer_next(bench.host, number(2) - 1, &info), 0);
+	ck_assert_uint_eq(info.flags, 0);
+	(void)lone_session(bench.l, 2, 5, 6, 1, 1);
+	ck_assert_int_eq(bench.host->peer_next(bench.host, number(2) - 1, &info), 0);
+	ck_assert_uint_eq(info.flags, ELA_PEER_DATAGRAM);
+	ck_assert_int_eq(bench.host->peer_next(bench.host, number(3) - 1, &info), 0);
+	ck_assert_uint_eq(info.flags, 0);
+}
+END_TEST
+
 START_TEST(counter_blocks)
 {
 	const struct ela_host *h = bench.host;
@@ -272,6 +391,9 @@ int main(void)
 	tcase_add_test(tc, peers);
 	tcase_add_test(tc, messages);
 	tcase_add_test(tc, messages_come);
+	tcase_add_test(tc, no_ring);
+	tcase_add_test(tc, ring_services);
+	tcase_add_test(tc, datagram_flag);
 	tcase_add_test(tc, counter_blocks);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
