@@ -165,6 +165,15 @@ signal HUP "^warn elad: $tmp/a.ini:13: \[peer b\] address: warning: " "a warning
 stop TERM
 cp "$tmp/saved" "$tmp/a.ini"
 
+# ---- a ring where there are no records ----
+mark=0
+sed 's/^routing = static/routing = chord/' "$tmp/a.ini" >"$tmp/ring.ini"
+# shellcheck disable=SC2086 # a list of options
+"$elad" $dirs --config "$tmp/ring.ini" >"$tmp/log" 2>&1 </dev/null
+code=$?
+[ $code -eq 1 ] || fail "routing = chord: exit $code, wanted 1"
+until_log '^error route-chord: a network of static peers has no ring; set routing = static' "routing = chord"
+
 # ---- a file that a reload cannot read ----
 chmod 600 "$tmp/a.ini"
 start "$tmp/a.ini" && until_log '^warn elad: reload-impossible .*chgrp' "an unreadable file"

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * receive: what peers say. They are members, not friends: a record is believed as far as core checks it, a copy of one
+ * that is held costs no check, each peer's records and questions are limited, and nothing grows but up to a bound.
+ * Control thread.
+ */
+#include "chord.h"
+
+#include <errno.h>
+#include <string.h>
+
+void chord_arrived(struct chord *c, const struct chord_arrival *arrival)
+{
+	for (uint32_t i = 0; i < 2; i++)
+		if (arrival->ids[i])
+			chord_tell(c, arrival->ids[i], true);
+	if (arrival->touches_core)
+		chord_tell_ring(c);
+}
+
+static void forget(struct chord *c, struct chord_entry *entry)
+{
+	uint32_t id = entry->info.id;
+
+	chord_table_drop(c, entry);
+	chord_tell(c, id, true);
+}
+
+/* The first word about a record says its age. Later only its own node, or an edge's parent, may say that it is younger.
+ */
+static void hear_again(struct chord *c, const struct chord_link *link, struct chord_entry *entry, uint32_t age_ms)
+{
+	int64_t born_ns = (int64_t)chord_now(c) - (int64_t)age_ms * (int64_t)CHORD_MSEC;
+
+	chord_count(c, CHORD_DROP_KNOWN);
+	if (!chord_is_id(link->id) || (link->id != entry->info.id && link->id != entry->info.parent) ||
+		born_ns <= entry->born_ns)
+		return;
+	entry->born_ns = born_ns;
+	chord_tell(c, entry->info.id, false);
+}
+
+static void keep_aside(struct chord *c, uint32_t peer, const struct chord_message *message)
+{
+	struct chord_aside *aside;
+	uint32_t of_peer = 0;
+
+	for (guint i = 0; i < c->asides->len; i++) {
+		aside = g_ptr_array_index(c->asides, i);
+		of_peer += aside->peer == peer;
+		if (aside->len == message->record_len && memcmp(aside->bytes, message->record, aside->len) == 0) {
+			chord_count(c, CHORD_DROP_KNOWN);
+			return;
+		}
+	}
+	if (c->asides->len >= CHORD_MAX_ASIDE || of_peer >= CHORD_MAX_ASIDE_OF_PEER) {
+		chord_count(c, CHORD_DROP_ASIDE);
+		return;
+	}
+	chord_count(c, CHORD_ASIDE);
+	aside = g_malloc(sizeof *aside + message->record_len);
+	*aside = (struct chord_aside){
+		.peer = peer, .age_ms = message->age_ms, .len = message->record_len, .since_ns = chord_now(c)};
+	memcpy(aside->bytes, message->record, message->record_len);
+	g_ptr_array_add(c->asides, aside);
+}
+
+static void say_full(struct chord *c)
+{
+	if (c->warned_ns && chord_now(c) - c->warned_ns < CHORD_SEC)
+		return;
+	c->warned_ns = chord_now(c);
+	ela_log(c->host, ELA_LOG_WARN, "ring-full records=%u", c->table.all->len);
+}
+
+static void take_record(struct chord *c, struct chord_link *link, const struct chord_message *message)
+{
+	struct ela_record_info info;
+	struct chord_arrival arrival;
+	int err = c->host->record_check(c->host, message->record, message->record_len, &info);
+
+	if (err == -EAGAIN) {
+		keep_aside(c, link->peer, message);
+		return;
+	}
+	if (err) {
+		chord_count(c, err == -EACCES ? CHORD_DROP_DENIED : CHORD_DROP_FORGED);
+		return;
+	}
+	if (!chord_is_id(info.id)) {
+		chord_count(c, CHORD_DROP_FORGED);
+		return;
+	}
+	switch (chord_table_put(c, &info, message->record, message->record_len, message->age_ms, &arrival)) {
+	case CHORD_PUT_NEW:
+		chord_count(c, CHORD_RECORDS_NEW);
+		chord_arrived(c, &arrival);
+		if (arrival.is_news)
+			chord_forward(c, link, arrival.entry);
+		break;
+	case CHORD_PUT_FULL:
+		chord_count(c, CHORD_DROP_FULL);
+		say_full(c);
+		break;
+	default:
+		chord_count(c, CHORD_DROP_KNOWN);
+		break;
+	}
+}
+
+static void on_record(struct chord *c, struct chord_link *link, const struct chord_message *message)
+{
+	struct chord_entry *copy;
+
+	if (!chord_take(&link->in, chord_now(c), CHORD_IN_RATE, CHORD_IN_BURST)) {
+		chord_count(c, CHORD_DROP_RATE);
+		return;
+	}
+	chord_count(c, CHORD_RECORDS_IN);
+	if (message->age_ms > CHORD_LEASE_MS) {
+		chord_count(c, CHORD_DROP_MALFORMED);
+		return;
+	}
+	copy = chord_table_copy(&c->table, message->record, message->record_len);
+	if (copy)
+		hear_again(c, link, copy, message->age_ms);
+	else
+		take_record(c, link, message);
+}
+
+static void on_digest(struct chord *c, struct chord_link *link, const struct chord_message *message)
+{
+	struct chord_message want = {.kind = CHORD_WANT};
+	uint64_t own[CHORD_BUCKETS];
+
+	chord_count(c, CHORD_DIGESTS_IN);
+	chord_table_digest(&c->table, message->salt, own);
+	for (uint32_t i = 0; i < CHORD_BUCKETS; i++)
+		if (own[i] != message->hashes[i])
+			want.buckets |= UINT64_C(1) << i;
+	if (!want.buckets)
+		return;
+	chord_count(c, CHORD_DIGESTS_DIFFER);
+	link->again = true;
+	(void)chord_send(c, link, &want);
+	chord_owe(c, link, want.buckets);
+}
+
+void chord_on_message(struct chord *c, uint32_t peer, const void *bytes, uint32_t len)
+{
+	struct chord_link *link = g_hash_table_lookup(c->links, GUINT_TO_POINTER(peer));
+	struct chord_message message;
+
+	if (!c->started || !link) {
+		chord_count(c, CHORD_DROP_STRANGER);
+		return;
+	}
+	if (chord_wire_read(bytes, len, &message) < 0) {
+		chord_count(c, CHORD_DROP_MALFORMED);
+		return;
+	}
+	if (message.kind == CHORD_RECORD) {
+		on_record(c, link, &message);
+		return;
+	}
+	if (!chord_take(&link->asks, chord_now(c), CHORD_ASKS_RATE, CHORD_ASKS_BURST)) {
+		chord_count(c, CHORD_DROP_RATE);
+		return;
+	}
+	if (message.kind == CHORD_DIGEST) {
+		on_digest(c, link, &message);
+		return;
+	}
+	chord_count(c, c->joined ? CHORD_WANTS_IN : CHORD_DROP_IDLE);
+	chord_owe(c, link, message.buckets);
+}
+
+/* ---- as time passes ---- */
+
+void chord_offer_asides(struct chord *c)
+{
+	GPtrArray *asides = c->asides;
+
+	if (!asides->len)
+		return;
+	c->asides = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = 0; i < asides->len; i++) {
+		const struct chord_aside *aside = g_ptr_array_index(asides, i);
+		struct chord_link *link = g_hash_table_lookup(c->links, GUINT_TO_POINTER(aside->peer));
+		uint64_t waited_ns = chord_now(c) - aside->since_ns;
+		struct chord_message message = {.kind = CHORD_RECORD, .record = aside->bytes, .record_len = aside->len};
+		guint before = c->asides->len;
+
+		message.age_ms = aside->age_ms + (uint32_t)(waited_ns / CHORD_MSEC);
+		if (!link || waited_ns >= CHORD_ASIDE_NS) {
+			chord_count(c, CHORD_DROP_ASIDE);
+			continue;
+		}
+		take_record(c, link, &message);
+		if (c->asides->len > before) { /* not yet: its wait goes on, it does not begin again */
+			struct chord_aside *again = g_ptr_array_index(c->asides, before);
+
+			again->since_ns = aside->since_ns;
+			again->age_ms = aside->age_ms;
+		}
+	}
+	g_ptr_array_unref(asides);
+}
+
+/* Ages, and a part of the records again: what was good may have been revoked. */
+void chord_look_at_records(struct chord *c)
+{
+	guint n = c->table.all->len, recheck = (n + CHORD_RECHECK_TICKS - 1) / CHORD_RECHECK_TICKS;
+
+	for (guint i = n; i-- > 0;) { /* from behind: the last one takes the place of one that goes */
+		struct chord_entry *entry = g_ptr_array_index(c->table.all, i);
+
+		if (chord_age_ms(c, entry) > CHORD_LEASE_MS)
+			forget(c, entry);
+		else
+			chord_tell(c, entry->info.id, false);
+	}
+	for (; recheck && c->table.all->len; recheck--) {
+		struct chord_entry *entry;
+		struct ela_record_info info;
+		int err;
+
+		c->recheck = c->recheck < c->table.all->len ? c->recheck : 0;
+		entry = g_ptr_array_index(c->table.all, c->recheck++);
+		err = c->host->record_check(c->host, entry->bytes, entry->len, &info);
+		if (err == 0 || err == -EAGAIN)
+			continue;
+		chord_count(c, CHORD_REVOKED);
+		forget(c, entry);
+	}
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire: what route-chord's instances say to each other (docs/protocol.md, "Ring messages"), and the keyed hash that
+ * digests are made of. Pure functions, any thread.
+ */
+#ifndef ELA_ROUTE_CHORD_WIRE_H
+#define ELA_ROUTE_CHORD_WIRE_H
+
+#include <ela/ela.h>
+
+#define CHORD_VERSION 1u
+#define CHORD_MESSAGE_MAX 1200u
+#define CHORD_BUCKETS 64u /* of the ID space, equal parts */
+#define CHORD_SALT_LEN 16u
+
+#define CHORD_HEADER_LEN 4u
+#define CHORD_RECORD_FRONT (CHORD_HEADER_LEN + 4u)
+#define CHORD_DIGEST_LEN (CHORD_HEADER_LEN + CHORD_SALT_LEN + 8u * CHORD_BUCKETS)
+#define CHORD_WANT_LEN (CHORD_HEADER_LEN + 8u)
+
+enum chord_kind { CHORD_RECORD = 1, CHORD_DIGEST = 2, CHORD_WANT = 3 };
+
+/* A message. What a pointer points to is borrowed from the message it was read from. */
+struct chord_message {
+	enum chord_kind kind;
+	uint32_t age_ms;       /* RECORD: since its node published it */
+	const uint8_t *record; /* RECORD */
+	uint32_t record_len;   /* 1..ELA_RECORD_MAX */
+	const uint8_t *salt;   /* DIGEST */
+	uint64_t hashes[CHORD_BUCKETS];
+	uint64_t buckets; /* WANT: bit b = bucket b, never 0 */
+};
+
+/* 0 or -EBADMSG: another version, an unknown kind, a length that does not fit, a reserved byte. */
+int chord_wire_read(const void *bytes, uint32_t len, struct chord_message *ret);
+/* Writes the message; its length. ret has room for CHORD_MESSAGE_MAX. */
+uint32_t chord_wire_write(const struct chord_message *message, uint8_t *ret);
+
+static inline uint32_t chord_bucket(uint32_t id)
+{
+	return id >> 26;
+}
+
+/* SipHash-2-4 (Aumasson, Bernstein 2012): nobody without the salt can make two inputs of one hash. */
+uint64_t chord_hash(const uint8_t salt[CHORD_SALT_LEN], const void *bytes, uint32_t len);
+
+#endif
