@@ -62,7 +62,7 @@ static void shaped(struct chord_world *world, struct input *in, uint32_t from)
 /* Many RECORDs that core has no opinion of, or that are new. */
 static void many(struct chord_world *world, struct input *in, uint32_t from)
 {
-	uint32_t n = input_u16(in) % 1200, first = input_u16(in);
+	uint32_t n = input_u16(in) % 100, first = input_u16(in);
 	uint8_t record[RECORD_MIN], bytes[CHORD_MESSAGE_MAX];
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -91,7 +91,7 @@ static void step(struct chord_world *world, struct input *in, int *verdict)
 		shaped(world, in, from);
 		break;
 	case 3:
-		chord_world_run(world, (uint64_t)(input_u16(in) % 2000) * 100 * ELA_MSEC);
+		chord_world_run(world, (uint64_t)(input_u16(in) % 400) * 100 * ELA_MSEC);
 		break;
 	case 4:
 		chord_world_link(world, 0, 1 + from % 2, input_u8(in) & 1);
@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world->data = &verdict;
 	(void)world->ops->join(world->nodes[0].self); /* it was started */
 	(void)world->ops->join(world->nodes[1].self);
-	for (uint32_t steps = 0; in.left && steps < 200; steps++) {
+	for (uint32_t steps = 0; in.left && steps < 60; steps++) {
 		step(world, &in, &verdict);
 		check(world);
 	}
