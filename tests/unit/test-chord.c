@@ -245,6 +245,35 @@ START_TEST(leave_is_repeated)
 }
 END_TEST
 
+/* A chain: what is news at one end is at the other at once; "still there" may wait for a digest. */
+START_TEST(news_goes_on)
+{
+	struct ela_record_info edge = info_of(9, 0x99, ELA_RECORD_ROLE_EDGE, 1);
+
+	for (uint32_t i = 0; i < 3; i++)
+		enter(i);
+	chord_world_link(world, 0, 1, true);
+	chord_world_link(world, 1, 2, true);
+	chord_world_run(world, 5 * SEC);
+	for (uint32_t i = 0; i < 10; i++) {
+		const struct chord_told *told;
+		uint32_t sent;
+
+		edge.parent = world->nodes[i % 2].id;
+		edge.sequence = 2 * i + 1;
+		ck_assert_int_eq(chord_node_put(&world->nodes[0], &edge), 0);
+		chord_world_run(world, 10 * ELA_MSEC);
+		told = g_hash_table_lookup(world->nodes[2].told, GUINT_TO_POINTER(0x99));
+		ck_assert(told && told->info.sequence == edge.sequence);
+		sent = world->nodes[1].sent;
+		edge.sequence++;
+		ck_assert_int_eq(chord_node_put(&world->nodes[0], &edge), 0);
+		chord_world_run(world, 10 * ELA_MSEC);
+		ck_assert_uint_eq(world->nodes[1].sent, sent);
+	}
+}
+END_TEST
+
 /* ---- whose word counts ---- */
 
 START_TEST(newest_wins)
@@ -299,6 +328,23 @@ START_TEST(conflict)
 	ck_assert_int_eq(world->ops->remove(world->nodes[1].self, 0x99), 0); /* both of them */
 	ck_assert(!is_told(1, 0x99));
 	ck_assert_uint_eq(chord_of(1)->table.all->len, 0);
+}
+END_TEST
+
+/* A key that signs two records with the same numbers: everybody keeps the same one. */
+START_TEST(two_of_one_number)
+{
+	struct ela_record_info a = info_of(9, 0x99, ELA_RECORD_ROLE_EDGE, 5), b = a, found[2];
+	uint8_t bytes[ELA_RECORD_MAX];
+
+	a.parent = 1;
+	b.parent = 2;
+	for (uint32_t order = 0; order < 2; order++) {
+		say(2, order, order ? &a : &b, 0);
+		say(2, order, order ? &b : &a, 0);
+		ck_assert_int_eq(record_read(bytes, chord_node_find(&world->nodes[order], 0x99, bytes), &found[order]), 0);
+	}
+	ck_assert_uint_eq(found[0].parent, found[1].parent);
 }
 END_TEST
 
@@ -517,8 +563,10 @@ int main(void)
 	tcase_add_test(tc, refused_messages);
 	tcase_add_test(tc, silent_before_join);
 	tcase_add_test(tc, leave_is_repeated);
+	tcase_add_test(tc, news_goes_on);
 	tcase_add_test(tc, newest_wins);
 	tcase_add_test(tc, conflict);
+	tcase_add_test(tc, two_of_one_number);
 	tcase_add_test(tc, ages);
 	tcase_add_test(tc, checked_later);
 	tcase_add_test(tc, revoked);
