@@ -372,6 +372,43 @@ START_TEST(seeds)
 }
 END_TEST
 
+/* The most that a full table is made for: 64 cores with three edges each, a tenth of the messages lost. */
+START_TEST(full_table)
+{
+	struct chord_world *world = chord_world_new(7, 64);
+	uint64_t sent = 0;
+
+	world->loss = 0.1;
+	for (uint32_t i = 0; i < world->n; i++) {
+		struct ela_record_info info = {.role = ELA_RECORD_ROLE_CORE, .incarnation = 1, .sequence = 1};
+
+		for (uint32_t k = 0; k < 4; k++) { /* itself, then its edges */
+			chord_key(4 * i + k, info.key_hash);
+			info.id = k ? 0x80000000u | (uint32_t)chord_world_random(world) >> 2 : world->nodes[i].id;
+			ck_assert_int_eq(chord_node_put(&world->nodes[i], &info), 0);
+			info.role = ELA_RECORD_ROLE_EDGE;
+			info.parent = world->nodes[i].id;
+		}
+		ck_assert_int_eq(world->ops->join(world->nodes[i].self), 0);
+		for (uint32_t j = 0; j < i; j++)
+			chord_world_link(world, i, j, true);
+	}
+	chord_world_run(world, SETTLE_NS);
+	for (uint32_t i = 0; i < world->n; i++) {
+		ck_assert_uint_eq(world->nodes[i].n_ring, 64);
+		ck_assert_uint_eq(g_hash_table_size(world->nodes[i].told), 256);
+		ck_assert_uint_eq(chord_node_counter(&world->nodes[i], "drop-rate"), 0);
+		sent -= world->nodes[i].sent;
+	}
+	chord_world_run(world, SETTLE_NS / 2);
+	for (uint32_t i = 0; i < world->n; i++)
+		sent += world->nodes[i].sent;
+	printf("64 cores at rest: %lu messages in %u s\n", (unsigned long)sent, (unsigned)(SETTLE_NS / 2 / ELA_SEC));
+	ck_assert_uint_le(sent, 64 * 8); /* a digest each five seconds */
+	chord_world_free(world);
+}
+END_TEST
+
 int main(void)
 {
 	const char *seeds_text = getenv("ELA_SIM_SEEDS"), *first_text = getenv("ELA_SIM_SEED");
@@ -383,8 +420,9 @@ int main(void)
 
 	if (first_text && !seeds_text)
 		n = 1;
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, seeds, first, first + n);
+	tcase_add_test(tc, full_table);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -14,7 +14,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#define CHORD_WORLD_MAX 12u
+#define CHORD_WORLD_MAX 64u
 
 struct chord_world;
 
@@ -32,7 +32,7 @@ struct chord_node {
 	void *self; /* NULL while it is down */
 	uint32_t generation;
 	GHashTable *told; /* id -> struct chord_told, owned */
-	uint32_t ring[8192], n_ring;
+	uint32_t ring[2 * CHORD_WORLD_MAX], n_ring;
 	uint32_t n_sets; /* record_set(), record_del() and ring_set() calls */
 	uint64_t counters[64];
 	uint32_t sent;
