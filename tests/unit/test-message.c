@@ -4,7 +4,7 @@
  * limit at, below and above it; bytes of hostile members; the examples of docs/protocol.md, parsed and written again.
  * ELA_TEST_SEED repeats a run. One thread.
  */
-#include "message.h"
+#include "message-model.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -13,310 +13,19 @@
 
 #define ROUNDS 200u
 
-static GRand *rng;
-
 static void setup(void)
 {
 	const char *seed = g_getenv("ELA_TEST_SEED");
 	uint32_t n = seed ? (uint32_t)strtoul(seed, NULL, 0) : g_random_int();
 
 	printf("ELA_TEST_SEED=%u\n", n);
-	rng = g_rand_new_with_seed(n);
+	model_rng = g_rand_new_with_seed(n);
 	ela_message_setup();
 }
 
 static void teardown(void)
 {
-	g_rand_free(rng);
-}
-
-static uint32_t below(uint32_t n)
-{
-	return (uint32_t)(((uint64_t)g_rand_int(rng) * n) >> 32);
-}
-
-/* ---- the naive model: what docs/protocol.md says, written down again ---- */
-
-struct line {
-	enum ela_field field;
-	const char *name;
-	char kind; /* t text, n number, c choice, i id, x hex bytes, b blob, a address, e endpoint */
-	int64_t min, max;
-	uint32_t times;
-	const char *choices;
-};
-
-struct form {
-	enum ela_purpose purpose;
-	enum ela_message_type type;
-	const char *name;
-	struct line lines[12];
-};
-
-#define INCARNATION                                                                                                    \
-	{                                                                                                                  \
-		ELA_FIELD_INCARNATION, "incarnation", 'n', 0, INT64_MAX, 1, NULL                                               \
-	}
-#define STATUS                                                                                                         \
-	{ELA_FIELD_STATUS, "status", 'c', 0, 0, 1,                                                                         \
-		"ok|failed|unknown-purpose|malformed|refused|busy|not-found|conflict|expired|revoked"},                        \
-	{                                                                                                                  \
-		ELA_FIELD_REASON, "reason", 't', 1, 256, 1, NULL                                                               \
-	}
-#define HEAD                                                                                                           \
-	{ELA_FIELD_EPOCH, "epoch", 'n', 0, UINT32_MAX, 1, NULL},                                                           \
-		{ELA_FIELD_VERSION, "version", 'n', 0, UINT32_MAX, 1, NULL}, {ELA_FIELD_LIST, "list", 'x', 32, 32, 1, NULL},   \
-	{                                                                                                                  \
-		ELA_FIELD_ENROLMENTS, "enrolments", 'x', 32, 32, 1, NULL                                                       \
-	}
-#define OBJECT(id, text, n)                                                                                            \
-	{                                                                                                                  \
-		ELA_FIELD_##id, text, 'b', 1, 4096, n, NULL                                                                    \
-	}
-#define OBSERVED                                                                                                       \
-	{                                                                                                                  \
-		ELA_FIELD_OBSERVED, "observed", 'e', 0, 0, 1, NULL                                                             \
-	}
-#define ADDRESS                                                                                                        \
-	{                                                                                                                  \
-		ELA_FIELD_ADDRESS, "address", 'a', 0, 0, 1, NULL                                                               \
-	}
-#define ID                                                                                                             \
-	{                                                                                                                  \
-		ELA_FIELD_ID, "id", 'i', 0, UINT32_MAX, 1, NULL                                                                \
-	}
-
-static const struct form forms[] = {
-	{ELA_PURPOSE_NODE_AUTHENTICATION, ELA_MESSAGE_REQUEST, "NodeAuthentication",
-		{INCARNATION, {ELA_FIELD_USER, "user", 't', 1, 63, 1, NULL}, {ELA_FIELD_NODE, "node", 't', 1, 63, 1, NULL},
-			OBJECT(CREDENTIAL, "credential", 1), OBJECT(ENROLMENT, "enrolment", 1), HEAD,
-			{ELA_FIELD_WISHED, "wished", 'a', 0, 0, 1, NULL}}},
-	{ELA_PURPOSE_NODE_AUTHENTICATION, ELA_MESSAGE_REPLY, "NodeAuthentication",
-		{STATUS, OBJECT(CREDENTIAL, "credential", 1), OBJECT(GENESIS, "genesis", 1), HEAD, OBSERVED, ADDRESS,
-			OBJECT(CORE, "core", 8)}},
-	{ELA_PURPOSE_NODE_USING_PORT, ELA_MESSAGE_REQUEST, "NodeUsingPort",
-		{INCARNATION, {ELA_FIELD_TCP_PORT, "tcp-port", 'n', 1024, 65535, 1, NULL},
-			{ELA_FIELD_UDP_PORT, "udp-port", 'n', 1024, 65535, 1, NULL}}},
-	{ELA_PURPOSE_NODE_USING_PORT, ELA_MESSAGE_REPLY, "NodeUsingPort", {STATUS, OBSERVED}},
-	{ELA_PURPOSE_NODE_CLASSIFICATION, ELA_MESSAGE_REQUEST, "NodeClassification",
-		{INCARNATION, {ELA_FIELD_TCP_NONCE, "tcp-nonce", 'x', 16, 16, 1, NULL},
-			{ELA_FIELD_UDP_NONCE, "udp-nonce", 'x', 16, 16, 1, NULL}}},
-	{ELA_PURPOSE_NODE_CLASSIFICATION, ELA_MESSAGE_REPLY, "NodeClassification",
-		{STATUS, {ELA_FIELD_ROLE, "role", 'c', 0, 0, 1, "edge|core"},
-			{ELA_FIELD_FAILED, "failed", 'c', 0, 0, 1, "none|tcp|udp|both"}, OBSERVED}},
-	{ELA_PURPOSE_NODE_JOIN, ELA_MESSAGE_REQUEST, "NodeJoin", {INCARNATION, OBJECT(RECORD, "record", 1)}},
-	{ELA_PURPOSE_NODE_JOIN, ELA_MESSAGE_REPLY, "NodeJoin",
-		{STATUS, OBJECT(RECORD, "record", 1), OBJECT(PARENT, "parent", 1), OBJECT(SPARE, "spare", 1),
-			OBJECT(CORE, "core", 16)}},
-	{ELA_PURPOSE_NODE_LEAVE, ELA_MESSAGE_REQUEST, "NodeLeave", {INCARNATION, ADDRESS, OBJECT(RECORD, "record", 1)}},
-	{ELA_PURPOSE_NODE_LEAVE, ELA_MESSAGE_REPLY, "NodeLeave", {STATUS}},
-	{ELA_PURPOSE_CHANGE_PARENT, ELA_MESSAGE_REQUEST, "ChangeParent",
-		{INCARNATION, ADDRESS, OBJECT(RECORD, "record", 1)}},
-	{ELA_PURPOSE_CHANGE_PARENT, ELA_MESSAGE_REPLY, "ChangeParent", {STATUS}},
-	{ELA_PURPOSE_LIST_HEAD, ELA_MESSAGE_REQUEST, "ListHead", {INCARNATION, HEAD}},
-	{ELA_PURPOSE_LIST_HEAD, ELA_MESSAGE_REPLY, "ListHead", {STATUS, HEAD}},
-	{ELA_PURPOSE_OBJECT_PULL, ELA_MESSAGE_REQUEST, "ObjectPull",
-		{INCARNATION,
-			{ELA_FIELD_KIND, "kind", 'c', 0, 0, 1, "genesis|list|enrolments|enrolment|credential|grant|record"},
-			{ELA_FIELD_HASH, "hash", 'x', 32, 32, 1, NULL}, {ELA_FIELD_OFFSET, "offset", 'n', 0, 524287, 1, NULL}}},
-	{ELA_PURPOSE_OBJECT_PULL, ELA_MESSAGE_REPLY, "ObjectPull",
-		{STATUS, {ELA_FIELD_TOTAL, "total", 'n', 1, 524288, 1, NULL},
-			{ELA_FIELD_OFFSET, "offset", 'n', 0, 524287, 1, NULL}, {ELA_FIELD_PIECE, "piece", 'b', 1, 8192, 1, NULL}}},
-	{ELA_PURPOSE_RECORD_GET, ELA_MESSAGE_REQUEST, "RecordGet", {INCARNATION, ID}},
-	{ELA_PURPOSE_RECORD_GET, ELA_MESSAGE_REPLY, "RecordGet", {STATUS, OBJECT(RECORD, "record", 1)}},
-	{ELA_PURPOSE_RECORD_PUT, ELA_MESSAGE_REQUEST, "RecordPut", {INCARNATION, OBJECT(RECORD, "record", 16)}},
-	{ELA_PURPOSE_RECORD_PUT, ELA_MESSAGE_REPLY, "RecordPut", {STATUS, OBJECT(RECORD, "record", 16)}},
-	{ELA_PURPOSE_RECORD_SYNC, ELA_MESSAGE_REQUEST, "RecordSync",
-		{INCARNATION, {ELA_FIELD_DIGEST, "digest", 'x', 32, 32, 1, NULL},
-			{ELA_FIELD_SINCE, "since", 'n', 0, INT64_MAX, 1, NULL}}},
-	{ELA_PURPOSE_RECORD_SYNC, ELA_MESSAGE_REPLY, "RecordSync",
-		{STATUS, {ELA_FIELD_DIGEST, "digest", 'x', 32, 32, 1, NULL},
-			{ELA_FIELD_UPTO, "upto", 'n', 0, INT64_MAX, 1, NULL}, {ELA_FIELD_MORE, "more", 'c', 0, 0, 1, "no|yes"},
-			OBJECT(RECORD, "record", 16)}},
-	{ELA_PURPOSE_RESOLVE, ELA_MESSAGE_REQUEST, "Resolve", {INCARNATION, ID}},
-	{ELA_PURPOSE_RESOLVE, ELA_MESSAGE_REPLY, "Resolve",
-		{STATUS, {ELA_FIELD_KEY, "key", 'b', 32, 32, 1, NULL}, OBJECT(RECORD, "record", 1),
-			OBJECT(PARENT, "parent", 1)}},
-	{ELA_PURPOSE_PING, ELA_MESSAGE_REQUEST, "Ping",
-		{INCARNATION, {ELA_FIELD_TOKEN, "token", 'n', 0, INT64_MAX, 1, NULL}}},
-	{ELA_PURPOSE_PING, ELA_MESSAGE_REPLY, "Ping", {STATUS, {ELA_FIELD_TOKEN, "token", 'n', 0, INT64_MAX, 1, NULL}}},
-	{ELA_PURPOSE_WHY, ELA_MESSAGE_REQUEST, "Why", {INCARNATION, ID}},
-	{ELA_PURPOSE_WHY, ELA_MESSAGE_REPLY, "Why",
-		{STATUS, {ELA_FIELD_NEXT, "next", 'i', 0, UINT32_MAX, 1, NULL},
-			{ELA_FIELD_STEP, "step", 't', 1, 256, 16, NULL}}},
-	{ELA_PURPOSE_ERROR, ELA_MESSAGE_REPLY, "Error", {STATUS}},
-};
-
-static int64_t random_number(const struct line *line)
-{
-	uint64_t span = (uint64_t)(line->max - line->min) + 1, n = (uint64_t)g_rand_int(rng) << 32 | g_rand_int(rng);
-
-	if (below(8) == 0)
-		return below(2) ? line->min : line->max;
-	return line->min + (int64_t)(span ? n % span : n);
-}
-
-/* Pieces of one to four bytes, some of which XML writes otherwise. */
-static void random_text(const struct line *line, GString *plain, GString *escaped)
-{
-	static const char *const pieces[][2] = {{"a", "a"}, {"Z", "Z"}, {" ", " "}, {"&", "&amp;"}, {"<", "&lt;"},
-		{">", "&gt;"}, {"\"", "\""}, {"'", "'"}, {"]]>", "]]&gt;"}, {"\303\251", "\303\251"},
-		{"\346\227\245", "\346\227\245"}, {"\360\237\220\230", "\360\237\220\230"}};
-	uint32_t wanted = below(4) == 0 ? (uint32_t)line->max : 1 + below(40);
-
-	while (plain->len < wanted) {
-		uint32_t k = below(G_N_ELEMENTS(pieces));
-
-		if (plain->len + strlen(pieces[k][0]) > (size_t)line->max)
-			k = 0;
-		g_string_append(plain, pieces[k][0]);
-		g_string_append(escaped, pieces[k][1]);
-	}
-}
-
-static void random_addr(struct ela_addr *addr, char *text, size_t room)
-{
-	*addr = (struct ela_addr){.family = below(2) ? ELA_ADDR_IP4 : ELA_ADDR_IP6};
-	if (addr->family == ELA_ADDR_IP4) {
-		for (uint32_t i = 0; i < 4; i++)
-			addr->ip[i] = (uint8_t)below(256);
-		(void)snprintf(text, room, "%u.%u.%u.%u", addr->ip[0], addr->ip[1], addr->ip[2], addr->ip[3]);
-		return;
-	}
-	for (uint32_t i = 0; i < 16; i++)
-		addr->ip[i] = (uint8_t)(1 + below(255)); /* no zeros: nothing to be shortened */
-	(void)snprintf(text, room, "%x:%x:%x:%x:%x:%x:%x:%x", addr->ip[0] << 8 | addr->ip[1],
-		addr->ip[2] << 8 | addr->ip[3], addr->ip[4] << 8 | addr->ip[5], addr->ip[6] << 8 | addr->ip[7],
-		addr->ip[8] << 8 | addr->ip[9], addr->ip[10] << 8 | addr->ip[11], addr->ip[12] << 8 | addr->ip[13],
-		addr->ip[14] << 8 | addr->ip[15]);
-}
-
-static void put_bytes(struct ela_message *m, const struct line *line, GString *out)
-{
-	uint32_t len = line->min == line->max ? (uint32_t)line->max : 1 + below(below(6) ? 300 : 1500);
-	g_autofree uint8_t *bytes = g_malloc(len);
-	g_autofree char *base64 = NULL;
-
-	for (uint32_t i = 0; i < len; i++)
-		bytes[i] = (uint8_t)below(256);
-	ela_message_put_bytes(m, line->field, bytes, len);
-	base64 = g_base64_encode(bytes, len);
-	if (line->kind == 'b')
-		g_string_append(out, base64);
-	for (uint32_t i = 0; i < len && line->kind == 'x'; i++)
-		g_string_append_printf(out, "%02x", bytes[i]);
-}
-
-static void put_endpoint(struct ela_message *m, const struct line *line, GString *out)
-{
-	struct ela_message_endpoint e = {.tcp_port = (uint16_t)below(65536), .udp_port = (uint16_t)below(65536)};
-	char text[64];
-
-	random_addr(&e.addr, text, sizeof text);
-	g_string_append_printf(out, "%s %u %u", text, e.tcp_port, e.udp_port);
-	ela_message_put_endpoint(m, line->field, &e);
-}
-
-/* Puts one random value and appends what the naive writer makes of it. */
-static void put_one(struct ela_message *m, const struct line *line, int64_t status, GString *out)
-{
-	g_autoptr(GString) plain = g_string_new(NULL);
-	g_auto(GStrv) choices = line->choices ? g_strsplit(line->choices, "|", -1) : NULL;
-	struct ela_addr addr;
-	char text[64];
-	int64_t n = line->kind == 'c' ? below(g_strv_length(choices)) : 0;
-
-	g_string_append_printf(out, "<%s>", line->name);
-	if (line->field == ELA_FIELD_STATUS)
-		n = status;
-	if (line->kind == 'n' || line->kind == 'i')
-		n = random_number(line);
-	if (strchr("nic", line->kind))
-		ela_message_put_number(m, line->field, n);
-	if (line->kind == 'n') {
-		g_string_append_printf(out, "%" G_GINT64_FORMAT, n);
-	} else if (line->kind == 'i') {
-		g_string_append_printf(out, "%08x", (unsigned)n);
-	} else if (line->kind == 'c') {
-		g_string_append(out, choices[n]);
-	} else if (line->kind == 't') {
-		random_text(line, plain, out);
-		ela_message_put_text(m, line->field, plain->str);
-	} else if (line->kind == 'a') {
-		random_addr(&addr, text, sizeof text);
-		ela_message_put_addr(m, line->field, &addr);
-		g_string_append(out, text);
-	} else if (line->kind == 'e') {
-		put_endpoint(m, line, out);
-	} else {
-		put_bytes(m, line, out);
-	}
-	g_string_append_printf(out, "</%s>\n", line->name);
-}
-
-static uint32_t required_fields(const struct form *form); /* bits of lines; below */
-
-/* A random message of that form, and what it must look like. */
-static struct ela_message *random_message(const struct form *form, GString *out)
-{
-	struct ela_message *m = ela_message_new(form->purpose, form->type);
-	uint32_t sequence = g_rand_int(rng), required = required_fields(form);
-	int64_t status = below(3) ? 0 : below(10);
-
-	ela_message_set_sequence(m, sequence);
-	g_string_printf(out,
-		"<?xml "
-		"version=\"1.0\"?>\n<message>\n<purpose>%s</purpose>\n<type>%s</type>\n<sequence>%u</sequence>\n<option>\n",
-		form->name, form->type == ELA_MESSAGE_REQUEST ? "Request" : "Reply", sequence);
-	for (uint32_t i = 0; i < G_N_ELEMENTS(form->lines) && form->lines[i].name; i++) {
-		const struct line *line = &form->lines[i];
-		uint32_t times = below(3) ? 1 : 0;
-
-		if (line->times > 1)
-			times = below(4) ? below(4) : line->times;
-		if (required & 1u << i && (i == 0 || form->type == ELA_MESSAGE_REQUEST || status == 0))
-			times = MAX(times, 1);
-		for (uint32_t k = 0; k < times; k++)
-			put_one(m, line, status, out);
-	}
-	g_string_append(out, "</option>\n</message>\n");
-	return m;
-}
-
-/* Which lines a form cannot be without, as docs/protocol.md has them. */
-static uint32_t required_fields(const struct form *form)
-{
-	static const struct {
-		enum ela_purpose purpose;
-		const char *request, *reply;
-	} required[] = {
-		{ELA_PURPOSE_NODE_AUTHENTICATION, "incarnation user node credential",
-			"status credential genesis epoch version list observed"},
-		{ELA_PURPOSE_NODE_USING_PORT, "incarnation tcp-port udp-port", "status observed"},
-		{ELA_PURPOSE_NODE_CLASSIFICATION, "incarnation", "status role failed observed"},
-		{ELA_PURPOSE_NODE_JOIN, "incarnation record", "status"},
-		{ELA_PURPOSE_NODE_LEAVE, "incarnation address record", "status"},
-		{ELA_PURPOSE_CHANGE_PARENT, "incarnation address record", "status"},
-		{ELA_PURPOSE_LIST_HEAD, "incarnation epoch version list", "status epoch version list"},
-		{ELA_PURPOSE_OBJECT_PULL, "incarnation kind hash offset", "status total offset piece"},
-		{ELA_PURPOSE_RECORD_GET, "incarnation id", "status record"},
-		{ELA_PURPOSE_RECORD_PUT, "incarnation record", "status"},
-		{ELA_PURPOSE_RECORD_SYNC, "incarnation digest since", "status digest upto more"},
-		{ELA_PURPOSE_RESOLVE, "incarnation id", "status key"},
-		{ELA_PURPOSE_PING, "incarnation token", "status token"},
-		{ELA_PURPOSE_WHY, "incarnation id", "status"},
-		{ELA_PURPOSE_ERROR, NULL, "status"},
-	};
-	const char *names =
-		form->type == ELA_MESSAGE_REQUEST ? required[form->purpose].request : required[form->purpose].reply;
-	g_auto(GStrv) words = g_strsplit(names, " ", -1);
-	uint32_t bits = 0;
-
-	ck_assert_int_eq(required[form->purpose].purpose, form->purpose);
-	for (uint32_t i = 0; i < G_N_ELEMENTS(form->lines) && form->lines[i].name; i++)
-		if (g_strv_contains((const char *const *)words, form->lines[i].name))
-			bits |= 1u << i;
-	return bits;
+	g_rand_free(model_rng);
 }
 
 static struct ela_message *parse(const char *text, gssize len)
@@ -343,12 +52,12 @@ static void is_written(const struct ela_message *m, const char *wanted)
 
 START_TEST(every_message_as_the_model_writes_it)
 {
-	const struct form *form = &forms[_i];
+	const struct form *form = &model_forms[_i];
 	uint32_t fitted = 0;
 
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		g_autoptr(GString) wanted = g_string_new(NULL);
-		struct ela_message *m = random_message(form, wanted), *again;
+		struct ela_message *m = model_random(form, wanted), *again;
 
 		if (wanted->len <= ELA_MESSAGE_MAX) {
 			fitted++;
@@ -374,8 +83,8 @@ START_TEST(the_model_has_them_all)
 		for (enum ela_message_type t = 0; t < ELA_N_MESSAGE_TYPES; t++) {
 			bool found = p == ELA_PURPOSE_ERROR && t == ELA_MESSAGE_REQUEST;
 
-			for (size_t i = 0; i < G_N_ELEMENTS(forms); i++)
-				found |= forms[i].purpose == p && forms[i].type == t;
+			for (size_t i = 0; i < MODEL_FORMS; i++)
+				found |= model_forms[i].purpose == p && model_forms[i].type == t;
 			ck_assert_msg(found, "no form of %s", ela_purpose_name(p));
 		}
 }
@@ -383,8 +92,8 @@ END_TEST
 
 START_TEST(what_is_required_is_missed)
 {
-	const struct form *form = &forms[_i];
-	uint32_t required = required_fields(form);
+	const struct form *form = &model_forms[_i];
+	uint32_t required = model_required(form);
 
 	for (uint32_t i = 0; i < G_N_ELEMENTS(form->lines) && form->lines[i].name; i++) {
 		struct ela_message *m = ela_message_new(form->purpose, form->type);
@@ -394,7 +103,7 @@ START_TEST(what_is_required_is_missed)
 
 		for (uint32_t k = 0; k < G_N_ELEMENTS(form->lines) && form->lines[k].name; k++)
 			if (k != i && required & 1u << k)
-				put_one(m, &form->lines[k], 0, wanted);
+				model_put(m, &form->lines[k], 0, wanted);
 		if (required & 1u << i) {
 			ck_assert_ptr_null(ela_message_encode(m, &error));
 			ck_assert_str_eq(error->message, lacks);
@@ -745,7 +454,7 @@ END_TEST
 START_TEST(truncated_at_every_length)
 {
 	g_autoptr(GString) whole = g_string_new(NULL);
-	struct ela_message *m = random_message(&forms[0], whole);
+	struct ela_message *m = model_random(&model_forms[0], whole);
 
 	for (size_t len = 0; len < whole->len - 1; len++) /* the last byte is a line's end */
 		ck_assert_int_eq(code_of(whole->str, len), ELA_MESSAGE_BROKEN);
@@ -759,12 +468,12 @@ START_TEST(any_byte_changed)
 {
 	for (uint32_t round = 0; round < 3000; round++) {
 		g_autoptr(GString) text = g_string_new(NULL);
-		struct ela_message *m = random_message(&forms[below(G_N_ELEMENTS(forms))], text), *again;
+		struct ela_message *m = model_random(&model_forms[model_below(MODEL_FORMS)], text), *again;
 		GBytes *bytes, *twice;
 
 		ela_message_free(m);
-		for (uint32_t i = 0; i < 1 + below(3); i++)
-			text->str[below((uint32_t)text->len)] = (char)below(256);
+		for (uint32_t i = 0; i < 1 + model_below(3); i++)
+			text->str[model_below((uint32_t)text->len)] = (char)model_below(256);
 		m = ela_message_parse(text->str, (uint32_t)text->len, NULL, NULL);
 		if (!m)
 			continue;
@@ -800,9 +509,9 @@ START_TEST(examples_of_the_document)
 		seen[ela_message_head(m)->purpose][ela_message_head(m)->type] = true;
 		ela_message_free(m);
 	}
-	for (size_t i = 0; i < G_N_ELEMENTS(forms); i++)
-		ck_assert_msg(seen[forms[i].purpose][forms[i].type], "the document has no example of %s, type %d",
-			forms[i].name, forms[i].type);
+	for (size_t i = 0; i < MODEL_FORMS; i++)
+		ck_assert_msg(seen[model_forms[i].purpose][model_forms[i].type], "the document has no example of %s, type %d",
+			model_forms[i].name, model_forms[i].type);
 }
 END_TEST
 
@@ -815,9 +524,9 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 120);
-	tcase_add_loop_test(tcase, every_message_as_the_model_writes_it, 0, (int)G_N_ELEMENTS(forms));
+	tcase_add_loop_test(tcase, every_message_as_the_model_writes_it, 0, (int)MODEL_FORMS);
 	tcase_add_test(tcase, the_model_has_them_all);
-	tcase_add_loop_test(tcase, what_is_required_is_missed, 0, (int)G_N_ELEMENTS(forms));
+	tcase_add_loop_test(tcase, what_is_required_is_missed, 0, (int)MODEL_FORMS);
 	tcase_add_test(tcase, values_come_back);
 	tcase_add_test(tcase, a_reason_is_made_to_fit);
 	tcase_add_test(tcase, wrong_puts_are_refused);
