@@ -202,7 +202,7 @@ static void note(struct ephemeral *e, const uint8_t *ephemeral, uint64_t now)
 	e->at_ns = now;
 }
 
-/* It is answered now, and never again. */
+/* It is answered now, or lost to ours, and never answered again. */
 static void remember(struct ela_responder *r, struct ela_peer *peer, const uint8_t *ephemeral, uint64_t now)
 {
 	if (!peer->ephemerals)
@@ -322,9 +322,11 @@ static void say_other_id(const struct ela_peer *peer, const struct ela_path *pat
 }
 
 /* Message 1 opened, so its sender holds the key it names: is it one of ours, and may it start now, from there? */
-static bool admit(struct ela_node *node, struct ela_peer *peer, const struct ela_path *path, const uint8_t *key,
+static bool admit(struct ela_responder *r, struct ela_peer *peer, const struct ela_path *path, const uint8_t *key,
 	const struct ela_handshake *hs, uint64_t now)
 {
+	struct ela_node *node = r->node;
+
 	if (!peer || peer->id != hs->sender_id) {
 		if (peer)
 			say_other_id(peer, path);
@@ -338,6 +340,7 @@ static bool admit(struct ela_node *node, struct ela_peer *peer, const struct ela
 		return false;
 	}
 	if (loses_race(peer, now)) {
+		remember(r, peer, hs->noise, now); /* its sender hears of ours: who says it again is not its sender */
 		ELA_COUNT(node, DROP_RACE, 1);
 		return false;
 	}
@@ -398,7 +401,7 @@ static bool take_init(struct ela_responder *r, const struct ela_path *path, cons
 	} else {
 		peer = ela_peer_by_key(node, noise.rs);
 		fresh = is_fresh(r, &path->remote, &hello);
-		ok = admit(node, peer, path, noise.rs, hs, now);
+		ok = admit(r, peer, path, noise.rs, hs, now);
 		if (ok && !fresh && !ela_peer_has_room(peer))
 			send_cookie(r, path, hs);
 		else if (ok)

@@ -93,7 +93,8 @@ class Forger:
 
 	def handshake(self, kind, size, good=False, zero=bytes(3)):
 		"""A HANDSHAKE message of size random bytes behind its fixed part, the two MACs included."""
-		message = self.header(3) + bytes([kind]) + zero + self.rng.randbytes(8 if kind != 3 else 12)
+		message = self.header(3) + bytes([kind]) + zero
+		message += self.rng.randbytes(8) if kind != 3 else bytes(4) + self.rng.randbytes(8)  # a cookie has no session
 		message += bytes(24 - len(message)) if kind == 1 else self.rng.randbytes(24 - len(message))
 		if kind == 3:
 			return message + self.rng.randbytes(48)
@@ -123,7 +124,8 @@ class Forger:
 			("drop-header", False, lambda: header(1, flags=rng.choice((4, 8, 16, 32))) + self.some(28, 100)),
 			("drop-ttl", False, lambda: header(1, ttl=0) + self.some(28, 100)),
 			("drop-destination", False, lambda: header(rng.choice((1, 2, 3)), destination=other()) + self.some(0, 100)),
-			("drop-destination", False, lambda: header(1, flags=2) + self.some(28, 100)),
+			("drop-hop-index", False, lambda: header(rng.choice((1, 2, 3)), flags=2) + self.some(56, 200)),
+			("drop-short", False, lambda: header(rng.choice((1, 2, 3)), flags=2) + self.some(28, 56)),
 			("drop-type", False, lambda: header(rng.choice((0, *range(4, 256)))) + self.some(0, 100)),
 			("drop-short", False, lambda: header(rng.choice((1, 2))) + self.some(0, 28)),
 			("drop-index", False, lambda: header(rng.choice((1, 2))) + self.some(28, 1200)),
