@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * crypto: hashes, HKDF, ChaCha20-Poly1305, X25519 and Ed25519 over OpenSSL 3 (see crypto.h). Keeps nothing between
- * calls, so any thread may use it; each call fetches its algorithm anew (about 1 us), which handshakes and messages can
+ * calls, so any thread may use it; each call fetches its algorithm anew, which handshakes and messages can
  * afford and data frames cannot: those are sealed by cipher plugins.
  *
  * Whatever fails leaves OpenSSL's per-thread error queue empty: nobody reads it, and a stale entry would mislead.

@@ -177,15 +177,15 @@ void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct
 
 /* ---- life of sessions ---- */
 
-static const char *transport_name(const struct ela_node *node, const struct ela_path *path)
+const char *ela_transport_name(const struct ela_node *node, uint32_t number)
 {
-	return ela_path_is_via(path) ? "via" : node->transports[path->transport].instance->loaded->descriptor->name;
+	return number < node->n_transports ? node->transports[number].instance->loaded->descriptor->name : "relay";
 }
 
 static void say_up(struct ela_peer *peer, const struct ela_session *s, const struct ela_path *path, bool worth_saying)
 {
 	struct ela_node *node = peer->node;
-	const char *transport = transport_name(node, path);
+	const char *transport = ela_transport_name(node, path->transport);
 	char remote[64];
 
 	(void)ela_addr_text(&path->remote, remote); /* returns the buffer */

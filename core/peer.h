@@ -61,6 +61,8 @@ int ela_node_send(struct ela_node *node, const struct ela_path *path, const uint
 bool ela_addr_allowed(const struct ela_node *node, const struct ela_addr *addr);
 /* Does the prefix lie beyond the node's own networks? */
 bool ela_prefix_is_beyond(const struct ela_config *config, const struct ela_prefix *prefix);
+/* Of a path's transport, for people; "relay" for a way through a neighbour. */
+const char *ela_transport_name(const struct ela_node *node, uint32_t number);
 /* "10.99.0.2:7450" into buf. */
 const char *ela_addr_text(const struct ela_addr *addr, char buf[64]);
 

@@ -12,11 +12,6 @@ static double seconds_since(const struct ela_node *node, uint64_t then_ns)
 	return (double)(ela_loop_now(node->loop) - then_ns) / 1e9;
 }
 
-static const char *transport_name(const struct ela_node *node, uint32_t number)
-{
-	return number < node->n_transports ? node->transports[number].instance->loaded->descriptor->name : "relay";
-}
-
 /* ---- ways ---- */
 
 static bool in_use(const struct ela_peer *peer, const struct ela_way *way)
@@ -40,7 +35,7 @@ static void tell_way(const struct ela_peer *peer, const struct ela_way *way, GSt
 	char remote[64];
 
 	ela_json_open(text, NULL, '{');
-	ela_json_put(text, "transport", transport_name(peer->node, way->transport));
+	ela_json_put(text, "transport", ela_transport_name(peer->node, way->transport));
 	ela_json_put(text, "remote", ela_addr_text(&way->addr, remote));
 	ela_json_put(text, "result", result(peer, way));
 	ela_json_put(text, "error", way->err ? g_strerror(-way->err) : NULL);

@@ -4,8 +4,8 @@
  * control thread; a key is used by one thread at a time.
  *
  * The algorithms are fetched once per instance and a context is made once per key, so that a packet costs a new IV, the
- * data and the tag. The tag goes through parameters prepared with the key, 10 % cheaper at 64 bytes than
- * EVP_CIPHER_CTX_ctrl(), which builds them at each call. When OpenSSL refuses something it keeps an error record (and
+ * data and the tag. The tag goes through parameters prepared with the key: EVP_CIPHER_CTX_ctrl() builds them at each
+ * call. When OpenSSL refuses something it keeps an error record (and
  * allocates for it); only forged packets get there.
  */
 #include "../common/aes-256-gcm.h"
