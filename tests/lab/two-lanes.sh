@@ -5,38 +5,39 @@
 # ELA_LAB_MIB: MiB each way of the first transfers (64). ELA_LAB_SECONDS: how long they take at least (6); with more than 132
 # the keys of AES are renewed by age in it.
 #
-#   a 10.99.0.1 or 11 to 40, later .41 ----+---- 10.99.0.2 b
-#                                          +---- 10.99.0.3 c
+#   a 10.99.0.1, later .41 ----------------+---- 10.99.0.2 b
+#                                          +---- 10.99.0.3 or 51 to 80 c
 #
-# The kernel hashes addresses and ports onto the lanes' sockets, with a secret of its own, and hands a flow to the lane that it
-# comes in on. So an address of a gives b and c a lane each, or one lane for both: one that splits them is looked for first.
+# The kernel hashes the sender's address and port onto the sockets of a's lanes, with a secret of its own, and hands a flow to
+# the lane that it comes in on. So an address of c gives it b's lane at a, or the other: one that does not is looked for first.
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
 lab_begin
 MIB=${ELA_LAB_MIB:-64} TIME=${ELA_LAB_SECONDS:-6}
 lan_up a b c
-AT=10.99.0.1
+declare -A AT=([a]=10.99.0.1 [b]=10.99.0.2 [c]=10.99.0.3)
 # a sanitizer makes lanes too slow for their sockets, and frames outlive their session
 SLOW=()
 [ "${ELA_SANITIZER:-0}" = 0 ] || SLOW=(drop-busy drop-nosession drop-index)
 
-# move_a ADDRESS  its only underlay address
-move_a() {
-	in_ns a ip addr del "$AT/24" dev u0
-	in_ns a ip addr add "$1/24" dev u0
-	AT=$1
+# move NODE ADDRESS  its only underlay address
+move() {
+	[ "$2" != "${AT[$1]}" ] || return 0
+	in_ns "$1" ip addr del "${AT[$1]}/24" dev u0
+	in_ns "$1" ip addr add "$2/24" dev u0
+	AT[$1]=$2
 }
 
 # answers_by PEER  the lane of a that answers PEER's pings
 answers_by() {
-	"$LAB_HERE/lanes.py" "$T/probe.pcap" | grep "^$AT $(underlay "$1") " | sort -k 4nr | sed -n '1s/.* \([0-9]*\) .*/\1/p'
+	"$LAB_HERE/lanes.py" "$T/probe.pcap" | grep "^${AT[a]} ${AT[$1]} " | sort -k 4nr | sed -n '1s/.* \([0-9]*\) .*/\1/p'
 }
 
-# splits ADDRESS  a moves there and is followed; b and c come in on two lanes
+# splits ADDRESS  c moves there and is followed; b and c come in on two lanes of a
 splits() {
 	local pid node
-	[ "$1" = "$AT" ] || move_a "$1"
-	ping_until a b && ping_until a c && ping_until b a && ping_until c a || return
+	move c "$1"
+	ping_until c a && ping_until c b && ping_until a c && ping_until b a || return
 	nsenter "--net=/run/netns/$LAB-wire" -- tcpdump -i br0 -U --immediate-mode -Z root -w "$T/probe.pcap" 2>"$T/probe.err" &
 	pid=$!
 	lab_until 3 grep -q 'listening on' "$T/probe.err"
@@ -48,10 +49,10 @@ splits() {
 	[ -n "$(answers_by b)" ] && [ -n "$(answers_by c)" ] && [ "$(answers_by b)" != "$(answers_by c)" ]
 }
 
-# a stays where b and c are split
+# c stays where it comes in on another lane than b
 find_splitting() {
 	local number
-	for number in 1 $(seq 11 40); do
+	for number in 3 $(seq 51 80); do
 		! splits "10.99.0.$number" || return 0
 	done
 	return 1
@@ -62,7 +63,7 @@ rekeyed() {
 }
 
 happen() {
-	move_a 10.99.0.41 && reread b || return
+	move a 10.99.0.41 && reread b || return
 	[ "$TIME" -le 132 ] || lab_until 135 rekeyed
 }
 
@@ -78,7 +79,7 @@ transfers() {
 
 # sent_by LANE  what the capture saw of a's frames (in $T/lanes), as a share of all in percent
 sent_by() {
-	awk -v first="$FIRST" -v lane="$1" '$1 == first || $1 == "10.99.0.41" { n += $4; if ($3 == lane) own += $4 }
+	awk -v lane="$1" '$1 == "10.99.0.1" || $1 == "10.99.0.41" { n += $4; if ($3 == lane) own += $4 }
 		END { print n ? int(100 * own / n) : 0 }' "$T/lanes"
 }
 
@@ -93,8 +94,7 @@ for LANES in 2 1; do
 	for node in a b c; do
 		lab_equal "$node has $LANES lanes" "$(lanes_running $node)" "$LANES"
 	done
-	[ "$LANES" = 1 ] || lab_check 'an address of a gives b and c a lane each' find_splitting
-	FIRST=$AT
+	[ "$LANES" = 1 ] || lab_check 'an address of c gives b and c a lane of a each' find_splitting
 	capture_start
 	transfers
 	capture_stop
@@ -114,7 +114,8 @@ for LANES in 2 1; do
 	for node in a b c; do
 		node_stop $node
 	done
-	move_a 10.99.0.1
+	move a 10.99.0.1
+	move c 10.99.0.3
 	MIB=64 TIME=6
 done
 NODES=(a b) CIPHER=blowfish LANES=2
