@@ -387,8 +387,12 @@ bool ela_initiator_cookie(struct ela_node *node, const struct ela_path *from, co
 	struct ela_path path;
 	bool soon;
 
+	if (!a) {
+		ELA_COUNT(node, DROP_ANSWER, 1);
+		return false;
+	}
 	/* Who hears message 1 can forge one: those from elsewhere are not it, and no more than a few are looked at. */
-	if (!a || a->cookies == COOKIES || !ela_path_same(from, &a->path) ||
+	if (a->cookies == COOKIES || !ela_path_same(from, &a->path) ||
 		ela_cookie_open(hs, peer->cookie_key, a->mac1, peer->cookie) != 0) {
 		ELA_COUNT(node, DROP_COOKIE, 1);
 		return false;

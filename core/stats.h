@@ -67,8 +67,8 @@
 	X(DROP_FORWARD_RATE, "drop-forward-rate")       /* more handshakes than are relayed */                             \
 	X(DROP_FORWARD_DOWN, "drop-forward-down")       /* the next hop has no session */                                  \
 	X(DROP_MAC1, "drop-mac1")                                                                                          \
-	X(DROP_COOKIE, "drop-cookie")             /* a cookie answer nobody asked for */                                   \
-	X(DROP_ANSWER, "drop-answer")             /* a message 2 whose message 1 is not waiting (any more) */              \
+	X(DROP_COOKIE, "drop-cookie")             /* a cookie that is not one for a message 1 of ours, or one too many */  \
+	X(DROP_ANSWER, "drop-answer")             /* a message 2 or cookie whose message 1 is not waiting (any more) */    \
 	X(DROP_RATE, "drop-rate")                 /* handshakes beyond the limit of an address */                          \
 	X(DROP_HANDSHAKE, "drop-handshake")       /* malformed or forged behind a good mac1 */                             \
 	X(DROP_UNKNOWN_KEY, "drop-unknown-key")   /* nobody in ela.ini */                                                  \

@@ -137,7 +137,7 @@ class Forger:
 			("drop-handshake", True, lambda: self.handshake(1, rng.randrange(1177, 2000), good=True)),
 			("drop-mac1", True, lambda: self.handshake(1, rng.randrange(80, 300))),
 			("drop-mac1", True, lambda: self.handshake(2, rng.randrange(80, 300))),
-			("drop-cookie", True, lambda: self.handshake(3, 0)),
+			("drop-answer", True, lambda: self.handshake(3, 0)),
 			("drop-answer", True, lambda: self.handshake(2, rng.randrange(80, 300), good=True)),
 		)
 
