@@ -131,7 +131,7 @@ static char *file_fault(const char *file, int fd)
 		return g_strdup("is not a regular file; expected one");
 	if (st.st_uid != 0 && st.st_uid != geteuid())
 		return g_strdup_printf(
-			"owned by uid %u; expected root or the user running: chown root it", (unsigned)st.st_uid);
+			"owned by uid %u; expected root or the user running: chown root %s", (unsigned)st.st_uid, file);
 	if ((st.st_mode & 022) != 0)
 		return g_strdup_printf("mode is %04o, writable by group or others; expected one such as 0644: chmod go-w %s",
 			(unsigned)(st.st_mode & 07777), file);

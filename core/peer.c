@@ -485,6 +485,7 @@ struct ela_peer_name {
 	struct ela_peer *peer;
 	const struct ela_endpoint *endpoint;
 	struct ela_lookup *lookup; /* NULL when none is under way */
+	uint64_t answered_ns;      /* 0 = never */
 	struct ela_addr addrs[ELA_RESOLVE_MAX];
 	uint32_t n;
 };
@@ -540,6 +541,7 @@ static void resolved(void *data, const struct ela_addr *addrs, uint32_t n, const
 	struct ela_peer *peer = name->peer;
 
 	name->lookup = NULL;
+	name->answered_ns = ela_loop_now(peer->node->loop);
 	if (n == 0) {
 		ela_logf_limited(peer->node->log, ela_loop_now(peer->node->loop), ELA_LOG_WARN, "peer",
 			"unresolved peer=%s endpoint=%s reason=\"%s\"", peer->name, name->endpoint->host, reason);
@@ -557,11 +559,13 @@ static void resolved(void *data, const struct ela_addr *addrs, uint32_t n, const
 void ela_peer_resolve(struct ela_peer *peer)
 {
 	struct ela_node *node = peer->node;
+	uint64_t now = ela_loop_now(node->loop);
 
 	for (guint i = 0; node->resolver && i < peer->names->len; i++) {
 		struct ela_peer_name *name = g_ptr_array_index(peer->names, i);
 
-		if (!name->lookup)
+		/* not what was answered just now: an answer starts a round of tries itself */
+		if (!name->lookup && (!name->answered_ns || now - name->answered_ns >= ELA_SEC))
 			name->lookup =
 				ela_resolver_start(node->resolver, name->endpoint->host, name->endpoint->port, resolved, name);
 	}

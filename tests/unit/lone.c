@@ -344,7 +344,9 @@ static struct ela_config *configure(struct ela_loader *loader, const struct lone
 		g_string_append_printf(ini,
 			"[peer n%u]\npublic-key = %s\naddress = 10.88.0.%u, fd88::%x, 10.99.%u.0/24\ntransport = %s\n", *k, text,
 			*k, *k, *k, spec->stream ? "datagram, stream" : "datagram");
-		if (spec->dials)
+		if (spec->dials && spec->host)
+			g_string_append_printf(ini, "endpoint = %s:7450\n", spec->host);
+		else if (spec->dials)
 			g_string_append_printf(ini, "endpoint = 192.0.2.%u:7450\n", *k);
 	}
 	config = ela_config_parse("lone.ini", ini->str, ini->len, loader, ELA_CONFIG_NO_KEY, errors);
@@ -397,16 +399,19 @@ void lone_world_free(struct lone_world *world)
 
 /* ---- life ---- */
 
-static void swallow(void *data, const char *line)
+static void on_log(void *data, const char *line)
 {
-	(void)data, (void)line;
+	struct lone *l = data;
+
+	if (l->on_log)
+		l->on_log(l, line);
 }
 
 struct lone *lone_new(const struct lone_world *world, uint32_t i, struct ela_loop *loop)
 {
 	g_autoptr(GError) error = NULL;
 	struct lone *l = g_new0(struct lone, 1);
-	struct ela_log *log = ela_log_new(ELA_LOG_ERROR, swallow, NULL);
+	struct ela_log *log = ela_log_new(ELA_LOG_ERROR, on_log, l);
 
 	l->loop = loop;
 	l->number = world->specs[i].number;

@@ -22,6 +22,7 @@ struct lone_spec {
 	uint32_t lanes;       /* 0 = 1 */
 	const uint8_t *knows; /* numbers of the peers, 0 at the end; each also may send from 10.99.k.0/24 */
 	bool dials;           /* the peers have endpoints: handshakes start by themselves */
+	const char *host;     /* those are this name, with port 7450; NULL: addresses */
 	bool stream;          /* at those, over the stream transport */
 };
 
@@ -45,6 +46,7 @@ struct lone {
 	int (*on_conn_write)(struct lone_conn *conn, const void *buf, uint32_t len, int *ret_err);
 	void (*on_conn_close)(struct lone_conn *conn);
 	void (*on_message)(struct lone *l, const void *bytes, uint32_t len); /* for the routing plugin */
+	void (*on_log)(struct lone *l, const char *line);                    /* errors, or what ela_log_set_level() says */
 	uint32_t caps;                                                       /* of the device, now */
 	uint32_t max_segments;                                               /* of the datagram transport */
 	uint32_t n_conns;                                                    /* stream connections that are open */

@@ -231,6 +231,12 @@ START_TEST(odd_files)
 	expect_file(ini, "mode is 0664, writable by group or others; expected one such as 0644: chmod go-w /");
 	write_file(ini, good, sizeof good - 1, 0646);
 	expect_file(ini, "mode is 0646, writable by group or others; expected");
+	write_file(ini, good, sizeof good - 1, 0600);
+	if (geteuid() == 0) { /* only root can give a file away */
+		ck_assert_int_eq(chown(ini, 4242, (gid_t)-1), 0);
+		expect_file(ini, "owned by uid 4242; expected root or the user running: chown root /");
+		ck_assert_int_eq(unlink(ini), 0);
+	}
 }
 END_TEST
 

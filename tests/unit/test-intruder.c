@@ -372,6 +372,34 @@ START_TEST(brought_by_another)
 }
 END_TEST
 
+/* The connection that brought message 1 ended before the first sealed frame was looked at: no session, nothing held. */
+START_TEST(ended_before_confirmed)
+{
+	struct lone *two = bench.nodes[2];
+	struct ela_peer *peer = lone_peer(two, 1);
+	struct message init = start(1);
+	struct ela_link *link = lone_accept(two, 1, NULL);
+	const struct ela_path path = path_over(link);
+	struct ela_session *s;
+
+	ck_assert(bring_over(&init, link));
+	s = peer->offers[0].session;
+	ck_assert_ptr_nonnull(s);
+	ela_link_close(link);
+	ela_peer_confirm(peer, s, &path);
+	ck_assert_ptr_null(peer->current);
+	ck_assert_ptr_null(peer->tx_shadow);
+	ck_assert(!peer->up);
+	lone_pass(bench.loop, ELA_SEC);
+	ck_assert_uint_eq(two->n_conns, 0);
+	init = start(1); /* and the next one is taken */
+	ck_assert(bring(&init, 2, 1));
+	ck_assert(bring(&bench.said[2], 1, 2));
+	(void)bring(&bench.said[1], 2, 1);
+	ck_assert_ptr_nonnull(peer->current);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("intruder");
@@ -391,6 +419,7 @@ int main(void)
 	tcase_add_test(all, old_ones_leave_room);
 	tcase_add_test(all, memory_of_each);
 	tcase_add_test(all, brought_by_another);
+	tcase_add_test(all, ended_before_confirmed);
 	suite_add_tcase(suite, all);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
