@@ -106,12 +106,8 @@ static inline void ela_frame_put(uint8_t *p, uint32_t index, uint64_t counter)
 /* Nonce of a frame whose first 20 bytes stand at p. */
 static inline void ela_frame_nonce(const uint8_t *p, const uint8_t iv[12], uint8_t nonce[12])
 {
-	nonce[0] = iv[0] ^ p[0];
-	nonce[1] = iv[1] ^ p[1];
-	nonce[2] = (uint8_t)(iv[2] ^ (p[3] & ELA_FLAG_AUTHENTIC));
-	nonce[3] = iv[3];
-	for (uint32_t i = 0; i < 8; i++)
-		nonce[4 + i] = iv[4 + i] ^ p[12 + i];
+	ela_put32(nonce, ela_get32(iv) ^ ((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (p[3] & ELA_FLAG_AUTHENTIC) << 8));
+	ela_put64(nonce + 4, ela_get64(iv + 4) ^ ela_get64(p + 12));
 }
 
 /* ---- relayed frames: p is the first byte of the header ---- */
