@@ -661,6 +661,7 @@ int main(void)
 	tcase_add_test(tcase, other_files);
 	tcase_add_loop_test(tcase, each_path, 0, (int)G_N_ELEMENTS(paths));
 	runner = srunner_create(suite);
+	srunner_set_fork_status(runner, CK_FORK); /* each test begins with a new process */
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

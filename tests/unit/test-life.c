@@ -138,6 +138,7 @@ int main(void)
 	tcase_add_loop_test(tcase, too_many_suites, 7, 8);
 	tcase_add_loop_test_raise_signal(tcase, too_many_suites, SIGABRT, 8, 10);
 	runner = srunner_create(suite);
+	srunner_set_fork_status(runner, CK_FORK); /* each test begins with a new process */
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -479,6 +479,7 @@ int main(void)
 	tcase_add_test(real, glib_clocks_and_random);
 	suite_add_tcase(suite, real);
 	runner = srunner_create(suite);
+	srunner_set_fork_status(runner, CK_FORK); /* each test begins with a new process */
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

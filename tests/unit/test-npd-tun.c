@@ -653,6 +653,7 @@ int main(void)
 	tcase_add_test(tc, removed_by_others);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
+	srunner_set_fork_status(runner, CK_FORK); /* each test begins with a new process */
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

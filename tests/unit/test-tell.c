@@ -576,6 +576,7 @@ int main(void)
 	tcase_add_test(tcase, health);
 	tcase_add_test(tcase, weak_cipher);
 	runner = srunner_create(suite);
+	srunner_set_fork_status(runner, CK_FORK); /* each test begins with a new process */
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -720,6 +720,7 @@ int main(void)
 	ops = plugin->ops;
 	test_netns_enter();
 	runner = srunner_create(suite());
+	srunner_set_fork_status(runner, CK_FORK); /* each test begins with a new process */
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
