@@ -10,6 +10,7 @@
 #include "icmp.h"
 #include "lane.h"
 #include "link.h"
+#include "own.h"
 #include "relay.h"
 
 #include <errno.h>
@@ -286,7 +287,7 @@ static void count_unstaged(struct ela_lane *lane, int err, uint32_t n)
 /* Tells the inner sender that a packet does not fit (RFC 1191, RFC 8201), at most 100 times a second. */
 static void answer(struct ela_lane *lane, const struct ela_packet *pkt, uint32_t mtu)
 {
-	const struct ela_addr *own = pkt->data[0] >> 4 == 4 ? &lane->node->own4 : &lane->node->own6;
+	const struct ela_addr *own = pkt->data[0] >> 4 == 4 ? &lane->own->ip4.addr : &lane->own->ip6.addr;
 	struct ela_packet reply = {.data = lane->scratch};
 	int err;
 
@@ -426,12 +427,12 @@ static void send_to(
 }
 
 /* Limited broadcast, the overlay's own, multicast (thesis 3.2: programs that find each other by broadcast). */
-static bool is_multicast(const struct ela_node *node, const uint8_t *ip)
+static bool is_multicast(const struct ela_own *own, const uint8_t *ip)
 {
 	if (ip[0] >> 4 == 6)
 		return ip[24] == 0xff;
 	return (ip[16] & 0xf0) == 0xe0 || memcmp(ip + 16, "\xff\xff\xff\xff", 4) == 0 ||
-		   memcmp(ip + 16, node->broadcast4, 4) == 0;
+		   memcmp(ip + 16, own->broadcast4, 4) == 0;
 }
 
 /* One sealed copy a peer that has a session, at most 200 a second. */
@@ -483,7 +484,7 @@ static void capsulate(struct ela_lane *lane, struct ela_packet *pkt)
 		ELA_COUNT(lane, DROP_PACKET, 1);
 		return;
 	}
-	if (is_multicast(lane->node, pkt->data)) {
+	if (is_multicast(lane->own, pkt->data)) {
 		send_copies(lane, pkt, &cls);
 		return;
 	}

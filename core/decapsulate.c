@@ -9,6 +9,7 @@
  */
 #include "ecn.h"
 #include "lane.h"
+#include "own.h"
 #include "relay.h"
 #include "via.h"
 
@@ -252,7 +253,7 @@ static struct ela_session *check_frame(struct ela_lane *lane, uint8_t *frame, ui
 		return NULL;
 	}
 	destination = ela_header_destination(frame);
-	if ((frame[3] & ELA_FLAG_HOP) != 0 || (destination != lane->node->id && destination != 0)) {
+	if ((frame[3] & ELA_FLAG_HOP) != 0 || (destination != lane->own->id && destination != 0)) {
 		ELA_COUNT(lane, DROP_DESTINATION, 1);
 		return NULL;
 	}

@@ -2,6 +2,7 @@
 /* forward: the table as control keeps it, and the open-addressing snapshot that lanes read. */
 #include "forward.h"
 
+#include "own.h"
 #include "relay-limit.h"
 #include "state.h"
 
@@ -101,7 +102,7 @@ int ela_forward_set(struct ela_node *node, uint32_t id, struct ela_peer *peer, e
 	const struct ela_forward_entry entry = {id, kind, peer};
 	bool named = kind == ELA_FORWARD_CORE || (kind == ELA_FORWARD_CHILD && peer->id == id);
 
-	if (id == 0 || id == NOBODY || id == node->id || !named)
+	if (id == 0 || id == NOBODY || id == ela_own_id(node) || !named)
 		return -EINVAL;
 	begin(node);
 	(void)g_hash_table_replace(node->forward_by_id, GUINT_TO_POINTER(id), g_memdup2(&entry, sizeof entry));

@@ -3,6 +3,7 @@
 #include "host.h"
 
 #include "link.h"
+#include "own.h"
 #include "peer.h"
 
 #include <arpa/inet.h>
@@ -212,7 +213,7 @@ static int host_message_send(const struct ela_host *host, uint32_t number, const
 
 static uint32_t host_own_id(const struct ela_host *host)
 {
-	return instance_of(host)->node->id;
+	return ela_own_id(instance_of(host)->node);
 }
 
 static bool is_id(uint32_t id)

@@ -5,6 +5,7 @@
  * Every message 1 is fresh (a repeated one would be refused as a replay); the last four stay answerable, so a round
  * trip longer than the retry interval still completes.
  */
+#include "own.h"
 #include "peer.h"
 #include "via.h"
 
@@ -74,7 +75,7 @@ static uint32_t write_init(struct ela_peer *peer, struct ela_attempt *a, uint8_t
 	(void)ela_noise_init(&a->noise, ELA_NOISE_IK, true, prologue, /* after a failure nothing can be written */
 		ela_prologue(node->network_id, ELA_NOISE_IK, prologue), node->private_key, peer->key, ephemeral);
 	ela_wipe(ephemeral, sizeof ephemeral);
-	ela_handshake_head(out, ELA_HANDSHAKE_INIT, peer->id, a->index, node->id, 0);
+	ela_handshake_head(out, ELA_HANDSHAKE_INIT, peer->id, a->index, ela_own_id(node), 0);
 	if (ela_noise_write(&a->noise, payload, ela_hello_put(&hello, payload), out + ELA_HANDSHAKE_HEAD,
 			ELA_HANDSHAKE_MAX - ELA_HANDSHAKE_HEAD - ELA_HANDSHAKE_MACS, &noise_len) != 0)
 		return 0;

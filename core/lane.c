@@ -110,13 +110,18 @@ static bool is_ready(const struct ela_source *source)
 	return source->ready || source->fd < 0;
 }
 
+void ela_lane_begin(struct ela_lane *lane)
+{
+	lane->now_ns = ela_loop_now(lane->node->loop);
+	lane->own = atomic_load_explicit(&lane->node->own, memory_order_acquire);
+}
+
 bool ela_lane_turn(struct ela_lane *lane)
 {
-	struct ela_loop *loop = lane->node->loop;
 	bool did;
 
 	ela_qsbr_online(&lane->node->qsbr, lane->number);
-	lane->now_ns = loop->ops->now_ns(loop);
+	ela_lane_begin(lane);
 	(void)ela_node_clocks_jumped(lane->node); /* this turn sees the suspension */
 	did = run_commands(lane);
 	if (lane->blocked_ns)

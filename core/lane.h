@@ -22,6 +22,8 @@ void ela_lane_command(struct ela_lane *lane, void (*fn)(void *lane, void *data),
 void ela_lane_push_pending(struct ela_lane *lane);
 /* [any] Ends the lane's sleep. */
 void ela_lane_wake(struct ela_lane *lane);
+/* [lane] What a turn begins with: its time, and what the node is during it. */
+void ela_lane_begin(struct ela_lane *lane);
 /* One turn; true when it did something. */
 bool ela_lane_turn(struct ela_lane *lane);
 /* [lane] Adds, changes or removes a source's descriptor (edge-triggered reading; writing while want_write). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node-tell: what a node says of itself: its counters, the line of "ready". Control thread. */
-#include "state.h"
+#include "own.h"
 
 static uint64_t sum_stat(struct ela_node *node, uint32_t stat)
 {
@@ -63,9 +63,10 @@ uint64_t ela_node_counter(struct ela_node *node, const char *name)
 char *ela_node_describe(struct ela_node *node)
 {
 	GString *text = g_string_new(NULL);
+	g_auto(GStrv) addresses = ela_own_texts(ela_own(node));
 
 	g_string_append_printf(text, "name=%s device=%s address=%s mtu=%u lanes=%u", node->config->name,
-		node->npd_info.name, node->config->addresses[0], node->mtu, node->n_lanes);
+		node->npd_info.name, addresses[0] ? addresses[0] : "none", node->mtu, node->n_lanes);
 	for (uint32_t i = 0; i < node->n_transports; i++)
 		g_string_append_printf(
 			text, " %s=%u", node->transports[i].instance->loaded->descriptor->name, node->transports[i].info.port);

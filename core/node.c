@@ -10,6 +10,7 @@
 #include "inet.h"
 #include "lane.h"
 #include "link.h"
+#include "own.h"
 #include "peer.h"
 #include "ping.h"
 #include "pull.h"
@@ -271,21 +272,15 @@ static bool make_identity(struct ela_node *node, GError **error)
 {
 	static const char name[] = "ela-static-v1";
 	const struct ela_bytes part = {name, sizeof name - 1};
-	struct ela_prefix broadcast;
 
 	memcpy(node->private_key, node->config->private_key, ELA_KEY_LEN);
 	if (ela_sha256(&part, 1, node->network_id) != 0 || ela_x25519_public(node->private_key, node->public_key) != 0 ||
 		ela_handshake_mac1_key(node->network_id, node->public_key, node->mac1_key) != 0 ||
 		ela_cookie_key(node->network_id, node->public_key, node->cookie_key) != 0 ||
-		ela_node_id(node->network_id, node->config->address4.addr.ip, &node->id) != 0) {
+		ela_own_take(node, &node->config->address4, &node->config->address6) != 0) {
 		g_set_error(error, ELA_NODE_ERROR, ELA_NODE_FAILED, "the cryptographic library failed");
 		return false;
 	}
-	node->own4 = node->config->address4.addr;
-	node->own6 = node->config->address6.addr;
-	broadcast = node->config->address4;
-	ela_inet_prefix_fill(&broadcast);
-	memcpy(node->broadcast4, broadcast.addr.ip, sizeof node->broadcast4);
 	return true;
 }
 
@@ -487,9 +482,10 @@ struct ela_node *ela_node_new(
 static bool open_device(struct ela_node *node, GError **error)
 {
 	const struct ela_config *config = node->config;
+	g_auto(GStrv) addresses = ela_own_texts(ela_own(node));
 	struct ela_npd_config npd = {
-		.addresses = (const char *const *)config->addresses,
-		.n_addresses = g_strv_length(config->addresses),
+		.addresses = (const char *const *)addresses,
+		.n_addresses = g_strv_length(addresses),
 		.n_queues = node->n_lanes,
 		.mtu = node->mtu,
 		.gso_max_segs = GSO_MAX_SEGS,
@@ -702,6 +698,7 @@ void ela_node_free(struct ela_node *node)
 	g_hash_table_unref(node->routes_by_prefix);
 	g_ptr_array_unref(node->links);
 	g_ptr_array_unref(node->pings);
+	ela_own_free(node);
 	free(atomic_load(&node->routes));
 	free(atomic_load(&node->sources));
 	ela_forward_free(node);

@@ -10,6 +10,7 @@
 
 #include "ecn.h"
 #include "link.h"
+#include "own.h"
 #include "relay-limit.h"
 #include "via.h"
 
@@ -271,7 +272,7 @@ uint32_t ela_relay_take(struct ela_lane *lane, uint8_t *data, uint32_t len, uint
 	for (uint32_t i = 0; i < in.n; i++) {
 		if (in.verdicts[i] != 0)
 			continue;
-		if (ela_header_destination(in.frames[i]) != lane->node->id) {
+		if (ela_header_destination(in.frames[i]) != lane->own->id) {
 			pass_on(lane, &in, &batch, in.frames[i], in.lens[i]);
 			continue;
 		}

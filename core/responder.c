@@ -5,6 +5,7 @@
  * thread.
  */
 #include "keys.h"
+#include "own.h"
 #include "peer.h"
 #include "via.h"
 
@@ -126,7 +127,7 @@ static void send_cookie(struct ela_responder *r, const struct ela_path *path, co
 
 	node->loop->ops->random(node->loop, salt, sizeof salt);
 	if (ela_cookie_make(r->secrets[0], &path->remote, cookie) != 0 ||
-		ela_cookie_seal(out, hs, node->id, node->cookie_key, salt, cookie) != 0)
+		ela_cookie_seal(out, hs, ela_own_id(node), node->cookie_key, salt, cookie) != 0)
 		return;
 	if (ela_node_send(node, path, out, sizeof out) == 0) {
 		ELA_COUNT(node, COOKIES_OUT, 1);
@@ -261,7 +262,7 @@ static struct ela_session *make_answer(struct ela_peer *peer, struct ela_noise *
 	size_t len;
 
 	(void)g_strlcpy(ours.suites, suite->suite->name, sizeof ours.suites); /* a name has at most 32 bytes */
-	ela_handshake_head(out, ELA_HANDSHAKE_ANSWER, hs->sender_id, with.local_index, node->id, hs->sender_index);
+	ela_handshake_head(out, ELA_HANDSHAKE_ANSWER, hs->sender_id, with.local_index, ela_own_id(node), hs->sender_index);
 	if (ela_noise_write(noise, payload, ela_hello_put(&ours, payload), out + ELA_HANDSHAKE_HEAD,
 			ELA_HANDSHAKE_MAX - ELA_HANDSHAKE_HEAD - ELA_HANDSHAKE_MACS, &len) == 0 &&
 		ela_noise_split(noise, &keys) == 0) {

@@ -241,6 +241,7 @@ struct ela_lane {
 	struct ela_ring *up;          /* to control */
 
 	uint64_t now_ns; /* of this turn */
+	const struct ela_own *own;
 	struct ela_source wake, device, datagrams[32];
 	uint32_t n_datagrams;
 	GPtrArray *links; /* attached struct ela_link */
@@ -300,8 +301,6 @@ struct ela_node {
 	uint8_t network_id[32];
 	uint8_t private_key[ELA_KEY_LEN], public_key[ELA_KEY_LEN];
 	uint8_t mac1_key[32], cookie_key[32]; /* of messages to us */
-	uint32_t id;                          /* immutable: lanes read it */
-	struct ela_addr own4, own6;           /* immutable: lanes read these, never config, which a reload frees */
 
 	/* Plugins. */
 	struct ela_instance *npd, *routing;
@@ -317,6 +316,7 @@ struct ela_node {
 	char **device_routes; /* beyond our own network, as the device was opened with; NULL before */
 
 	/* Published to lanes. */
+	_Atomic(struct ela_own *) own; /* own.h; lanes never read config, which a reload frees */
 	_Atomic(struct ela_fib *) routes;
 	_Atomic(struct ela_fib *) sources;
 	_Atomic(struct ela_forward *) forward; /* NULL until something is set: this node does not relay */
@@ -324,7 +324,6 @@ struct ela_node {
 	_Atomic(struct ela_peers *) peers;
 	_Atomic(struct ela_session *) index[ELA_INDEX_SLOTS];
 	struct ela_qsbr qsbr;
-	uint8_t broadcast4[4]; /* of the overlay prefix; immutable */
 
 	/* Lanes. */
 	struct ela_lane *lanes[ELA_MAX_LANES];

@@ -4,6 +4,7 @@
 
 #include "inet.h"
 #include "json.h"
+#include "own.h"
 
 #define MISSES 3u       /* control.c: silent */
 #define LOSS_FRAMES 16u /* fewer say nothing of loss */
@@ -45,15 +46,18 @@ static void put_nulls(GString *text, const char *const *keys)
 
 static void tell_network(struct ela_node *node, GString *text)
 {
-	struct ela_prefix prefix = node->config->address4;
-	char out[ELA_INET_TEXT];
+	struct ela_prefix prefix = ela_own(node)->ip4;
+	bool is_known = prefix.addr.family != ELA_ADDR_NONE;
+	char out[ELA_INET_TEXT] = "";
 
-	ela_inet_prefix_mask(&prefix);
-	ela_inet_prefix_text(&prefix, out);
+	if (is_known) {
+		ela_inet_prefix_mask(&prefix);
+		ela_inet_prefix_text(&prefix, out);
+	}
 	ela_json_open(text, "network", '{');
 	ela_json_put_null(text, "name");
 	put_id(text, "id", ela_get32(node->network_id));
-	ela_json_put(text, "prefix", out);
+	ela_json_put(text, "prefix", is_known ? out : NULL);
 	ela_json_put_null(text, "list");
 	ela_json_close(text, '}');
 }
@@ -74,9 +78,12 @@ void ela_tell_node(struct ela_node *node, GString *text)
 	ela_json_open(text, "self", '{');
 	ela_json_put(text, "name", node->config->name);
 	ela_json_put_null(text, "user");
-	put_addr(text, "address", &node->own4);
-	put_addr(text, "address6", &node->own6);
-	put_id(text, "id", node->id);
+	put_addr(text, "address", &ela_own(node)->ip4.addr);
+	put_addr(text, "address6", &ela_own(node)->ip6.addr);
+	if (ela_own_id(node) != 0)
+		put_id(text, "id", ela_own_id(node));
+	else
+		ela_json_put_null(text, "id");
 	put_nulls(text, later);
 	ela_json_put_count(text, "uptime_s", (ela_loop_now(node->loop) - node->started_ns) / ELA_SEC);
 	ela_json_put(text, "device", node->npd_info.name);

@@ -10,6 +10,7 @@
  * source made the peer's.
  */
 #include "near.h"
+#include "own.h"
 
 #include <string.h>
 
@@ -54,7 +55,7 @@ static uint32_t frame_put(struct state *s, uint8_t how, uint8_t flags, const uin
 		*sequence += 9000;
 	if (!(how & 8))
 		++*sequence;
-	ela_header_put(out, ELA_TYPE_EPACKET, flags, s->near.l->node->id);
+	ela_header_put(out, ELA_TYPE_EPACKET, flags, ela_own_id(s->near.l->node));
 	ela_frame_put(out, who ? NEAR_OWN_3 : NEAR_OWN, (uint64_t)lane << ELA_LANE_SHIFT | *sequence);
 	memcpy(out + ELA_FRAME_HEAD, plain, len);
 	memset(out + ELA_FRAME_HEAD + len, how & 0x20 ? NEAR_FORGED : 0, ELA_TAG_LEN);
@@ -123,7 +124,7 @@ static void step_message(struct state *s, struct input *in)
 	const uint8_t *bytes = input_bytes(in, input_u16(in) % 2020, &len);
 	struct ela_path path = path_of(whence);
 
-	ela_header_put(out, ELA_TYPE_MESSAGE, 0, s->near.l->node->id);
+	ela_header_put(out, ELA_TYPE_MESSAGE, 0, ela_own_id(s->near.l->node));
 	ela_frame_put(out, who ? NEAR_OWN_3 : NEAR_OWN,
 		(uint64_t)(whence & 0x20 ? 1u : ELA_LANE_CONTROL) << ELA_LANE_SHIFT |
 			(s->control_sequences[who] += !(whence & 0x10)));

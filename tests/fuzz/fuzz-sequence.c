@@ -274,7 +274,7 @@ static void send_over_link(struct lone *l, struct ela_tx *tx, const uint8_t *pac
 	memcpy(pkt.data, packet, len);
 	if (ela_packet_classify(&pkt, &cls) != 0)
 		input_fail("a packet of ours is none");
-	lane->now_ns = ela_loop_now(w.loop);
+	ela_lane_begin(lane);
 	ela_link_send(lane, tx, &pkt, &cls);
 	ela_link_flush_all(lane);
 }

@@ -10,6 +10,7 @@
  */
 #include "lane.h"
 #include "near.h"
+#include "own.h"
 
 #include <errno.h>
 #include <string.h>
@@ -124,7 +125,7 @@ static void turn(const uint8_t *bytes, uint32_t len)
 		lane->stream_in = exact;
 		if (s.link->partial && s.link->partial_len == 0)
 			ASAN_UNPOISON_MEMORY_REGION(s.link->partial, ELA_RECORD_HEAD + ELA_STREAM_MAX);
-		lane->now_ns = ela_loop_now(s.near.loop);
+		ela_lane_begin(lane);
 		s.link->source.ready = true;
 		(void)ela_link_turn(lane, s.link); /* whether it did something */
 		lane->stream_in = own;
@@ -181,7 +182,7 @@ static void step_record(struct input *in)
 		ela_put16(frame + 2, kind >> 7);
 		frame += ELA_TRAIN_HEAD;
 	}
-	ela_header_put(frame, kind & 0x10 ? ELA_TYPE_MESSAGE : ELA_TYPE_EPACKET, 0, s.near.l->node->id);
+	ela_header_put(frame, kind & 0x10 ? ELA_TYPE_MESSAGE : ELA_TYPE_EPACKET, 0, ela_own_id(s.near.l->node));
 	ela_frame_put(frame, NEAR_OWN, (uint64_t)(kind & 0x10 ? ELA_LANE_CONTROL : 0) << ELA_LANE_SHIFT | ++s.sequence);
 	memcpy(frame + ELA_FRAME_HEAD, bytes, len);
 	memset(frame + ELA_FRAME_HEAD + len, 0, ELA_TAG_LEN);

@@ -7,6 +7,7 @@
  *
  * Who is whose child is said by the test; the edges have no other way to each other unless a test gives them one.
  */
+#include "own.h"
 #include "sim.h"
 
 #include "forward.h"
@@ -23,7 +24,7 @@ enum medium { DATAGRAMS, STREAMS, MIXED };
 
 static uint32_t id_of(struct sim *s, uint32_t i)
 {
-	return s->nodes[i].node->id;
+	return ela_own_id(s->nodes[i].node);
 }
 
 /* Frames at core `at` for node `to` go to its neighbour `next`. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Strangers: floods and cookies, replays, garbage, cut and forged frames. A running session never notices. */
+#include "own.h"
 #include "sim.h"
 
 #include "crypto.h"
@@ -69,7 +70,7 @@ static uint32_t garbage_init(struct sim *s, uint32_t to, uint8_t *out)
 
 	for (uint32_t i = 0; i < len; i++)
 		out[i] = (uint8_t)sim_random(s, 256);
-	ela_handshake_head(out, ELA_HANDSHAKE_INIT, node->id, (uint32_t)sim_random(s, 0) | 1, 1, 0);
+	ela_handshake_head(out, ELA_HANDSHAKE_INIT, ela_own_id(node), (uint32_t)sim_random(s, 0) | 1, 1, 0);
 	return ela_handshake_mac(out, len, node->mac1_key, NULL);
 }
 
@@ -88,7 +89,7 @@ static uint32_t real_init(struct sim *s, uint32_t as, uint32_t to, uint8_t *out)
 		ela_noise_init(&noise, ELA_NOISE_IK, true, prologue, ela_prologue(node->network_id, ELA_NOISE_IK, prologue),
 			s->nodes[as].key, node->public_key, ephemeral),
 		0);
-	ela_handshake_head(out, ELA_HANDSHAKE_INIT, node->id, 77, sim_peer(s, to, as)->id, 0);
+	ela_handshake_head(out, ELA_HANDSHAKE_INIT, ela_own_id(node), 77, sim_peer(s, to, as)->id, 0);
 	ck_assert_int_eq(
 		ela_noise_write(&noise, payload, ela_hello_put(&hello, payload), out + ELA_HANDSHAKE_HEAD, 1000, &len), 0);
 	ela_noise_wipe(&noise);
@@ -314,7 +315,7 @@ START_TEST(forged_cookies)
 	for (uint32_t k = 0; k < 200; k++) {
 		for (uint32_t i = 0; i < sizeof bytes; i++)
 			bytes[i] = (uint8_t)sim_random(s, 256);
-		ela_handshake_head(bytes, ELA_HANDSHAKE_COOKIE, s->nodes[1].node->id, 0, sim_peer(s, 1, 0)->id,
+		ela_handshake_head(bytes, ELA_HANDSHAKE_COOKIE, ela_own_id(s->nodes[1].node), 0, sim_peer(s, 1, 0)->id,
 			sim_peer(s, 1, 0)->attempts[0].index);
 		inject(s, &e, &from, 1, bytes, sizeof bytes);
 		sim_run(s, ELA_MSEC);
@@ -454,7 +455,7 @@ START_TEST(garbage)
 		for (uint32_t i = 0; i < len; i++)
 			bytes[i] = (uint8_t)sim_random(s, 256);
 		if (shape && len >= ELA_FRAME_HEAD) /* deeper and deeper */
-			ela_header_put(bytes, (uint8_t)(1 + sim_random(s, 5)), 0, s->nodes[0].node->id);
+			ela_header_put(bytes, (uint8_t)(1 + sim_random(s, 5)), 0, ela_own_id(s->nodes[0].node));
 		if (shape > 1 && len >= ELA_FRAME_HEAD)
 			ela_put32(bytes + 8, peer->current->with.local_index);
 		if (shape > 2 && len >= ELA_FRAME_HEAD)
@@ -619,7 +620,7 @@ START_TEST(headers)
 		sim_check(s, sim_counter(s, 0, rows[k].counter) == count + 1, "row %u: not %s", k, rows[k].counter);
 	}
 	memcpy(bytes, f->bytes, f->len);
-	ela_put32(bytes + 4, s->nodes[1].node->id);
+	ela_put32(bytes + 4, ela_own_id(s->nodes[1].node));
 	inject(s, &e, &from, 0, bytes, f->len);
 	ela_put32(bytes + 4, UINT32_MAX);
 	inject(s, &e, &from, 0, bytes, f->len);

@@ -6,6 +6,7 @@
 #include "host.h"
 #include "keys.h"
 #include "lane.h"
+#include "own.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -94,6 +95,13 @@ static uint32_t device_caps(void *self)
 	return ((struct lone *)self)->caps;
 }
 
+static int device_addresses(void *self, const char *const *texts, uint32_t n)
+{
+	struct lone *l = self;
+
+	return l->on_addresses ? l->on_addresses(l, texts, n) : 0;
+}
+
 static const struct ela_npd_ops npd_ops = {.create = create,
 	.destroy = nothing,
 	.open = device_open,
@@ -101,7 +109,8 @@ static const struct ela_npd_ops npd_ops = {.create = create,
 	.queue_fd = queue_fd,
 	.read_burst = device_read,
 	.write_burst = device_write,
-	.caps = device_caps};
+	.caps = device_caps,
+	.set_addresses = device_addresses};
 
 /* ---- transports ---- */
 
@@ -554,7 +563,7 @@ struct ela_session *lone_far_end(
 	const struct ela_agreement with = {.suite = &l->node->suites[0],
 		.local_index = remote_index,
 		.remote_index = local_index,
-		.remote_id = l->node->id,
+		.remote_id = ela_own_id(l->node),
 		.features = ELA_FEATURE_CSUM,
 		.local_lanes = remote_lanes,
 		.remote_lanes = l->node->n_lanes,
@@ -601,8 +610,8 @@ void lone_receive(struct lone *l, const struct ela_path *path, const uint8_t *by
 		die("out of memory");
 	memcpy(exact, bytes, len);
 	l->incoming = &train;
-	lane->now_ns = ela_loop_now(l->loop);
 	ela_qsbr_online(&l->node->qsbr, 0);
+	ela_lane_begin(lane);
 	(void)ela_decapsulate_turn(lane, &lane->datagrams[0]); /* it did something */
 	ela_qsbr_offline(&l->node->qsbr, 0);
 	lane->trains[0].data = own;
@@ -618,7 +627,7 @@ void lone_receive_super(struct lone *l, const struct ela_path *path, const uint8
 	if (!exact)
 		die("out of memory");
 	memcpy(exact, bytes, len);
-	lane->now_ns = ela_loop_now(l->loop);
+	ela_lane_begin(lane);
 	ela_decapsulate_super(lane, exact, len, path);
 	ela_decapsulate_flush(lane);
 	free(exact);

@@ -7,6 +7,7 @@
 #include "lane.h"
 #include "lone.h"
 #include "naive.h"
+#include "own.h"
 #include "test-host.h"
 
 #include <check.h>
@@ -597,7 +598,7 @@ static void super(
 	plain[2] = gso_type;
 	plain[3] = zero;
 	len = lone_seal(bench->far_end, 0, bench->sequence++, ELA_FLAG_CSUM, plain, len, frame);
-	bench->l->node->lanes[0]->now_ns = ela_loop_now(bench->loop);
+	ela_lane_begin(bench->l->node->lanes[0]);
 	ela_decapsulate_super(bench->l->node->lanes[0], frame, len, &bench->path);
 	ela_decapsulate_flush(bench->l->node->lanes[0]);
 	expect(drop, drop != NULL, drop ? 0 : 1, what);
@@ -663,7 +664,7 @@ START_TEST(control_frames)
 	expect("drop-tag", 1, 0, "as long as may be");
 	receive(frame, 2049);
 	expect("drop-oversize", 1, 0, "a byte more");
-	ela_header_put(frame, ELA_TYPE_HANDSHAKE, 0, bench->l->node->id);
+	ela_header_put(frame, ELA_TYPE_HANDSHAKE, 0, ela_own_id(bench->l->node));
 	receive(frame, 200);
 	expect("drop-handshake", 1, 0, "no handshake");
 }
@@ -675,7 +676,7 @@ START_TEST(control_is_busy)
 	uint32_t n = 300;
 
 	for (uint32_t i = 0; i < n; i++) {
-		ela_header_put(train + i * 40, ELA_TYPE_MESSAGE, 0, bench->l->node->id);
+		ela_header_put(train + i * 40, ELA_TYPE_MESSAGE, 0, ela_own_id(bench->l->node));
 		ela_frame_put(train + i * 40, OWN, UINT64_C(255) << ELA_LANE_SHIFT | i);
 	}
 	note_counts();

@@ -6,6 +6,7 @@
 #include "lane.h"
 #include "link.h"
 #include "lone.h"
+#include "own.h"
 #include "test-host.h"
 
 #include <check.h>
@@ -84,7 +85,7 @@ static void fill_record(uint8_t kind, uint32_t len, uint32_t index)
 
 	memset(bench->record, 0, sizeof bench->record);
 	ela_record_put(bench->record, ELA_RECORD_FRAME, len);
-	ela_handshake_head(message, (enum ela_handshake_kind)kind, bench->l->node->id, 1, 2, index);
+	ela_handshake_head(message, (enum ela_handshake_kind)kind, ela_own_id(bench->l->node), 1, 2, index);
 	if (kind != ELA_HANDSHAKE_COOKIE)
 		ck_assert_uint_eq(ela_handshake_mac(message, len - ELA_HANDSHAKE_MACS, bench->l->node->mac1_key, NULL), len);
 	bench->record_len = ELA_RECORD_HEAD + len;
@@ -142,7 +143,7 @@ START_TEST(rubbish_in_front)
 	far_end = lone_far_end(bench->l, 2, 0x01020304, 0x05060708, 1, 50);
 	lone_look(bench->l);
 	for (uint32_t i = 0; i < COUNT; i++)
-		ela_handshake_head(train + i * SIZE, ELA_HANDSHAKE_INIT, bench->l->node->id, i + 1, 2, 0);
+		ela_handshake_head(train + i * SIZE, ELA_HANDSHAKE_INIT, ela_own_id(bench->l->node), i + 1, 2, 0);
 	len = ela_session_seal_control(far_end, NULL, 0, train + SIZE * COUNT);
 	ck_assert_uint_eq(len, ELA_FRAME_MIN);
 	lone_receive(bench->l, &path, train, SIZE * COUNT + len, SIZE * COUNT + len, SIZE, 0);
