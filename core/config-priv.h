@@ -51,7 +51,6 @@ void ela_config_plugin_free(gpointer plugin);
 const struct config_plugin *ela_config_plugin(const struct config_priv *priv, const char *section);
 /* config-peer.c */
 void ela_config_read_peers(struct config_load *load);
-void ela_config_peer_clear(struct ela_config_peer *peer);
 /* The NAME of a section "peer NAME", NULL for other sections. */
 const char *ela_config_peer_name(const char *section);
 

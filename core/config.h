@@ -80,6 +80,8 @@ struct ela_config *ela_config_load(const char *file, struct ela_loader *loader, 
 struct ela_config *ela_config_parse(
 	const char *file, const char *text, size_t len, struct ela_loader *loader, uint32_t flags, GPtrArray *errors);
 void ela_config_free(struct ela_config *config);
+/* Frees what it points to. */
+void ela_config_peer_clear(struct ela_config_peer *peer);
 
 /* An option's value for a plugin: its section's, else the table's default. 0, -ENOENT, -EINVAL (no such key). */
 int ela_config_option(const struct ela_config *config, const struct ela_loaded *plugin, const char *key, uint32_t index,

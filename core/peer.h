@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * peer: the other nodes of a static network: their sessions' life (install, promote, retire), what is published to
+ * peer: the other nodes: their sessions' life (install, promote, retire), what is published to
  * lanes, and what each peer needs done when (ticks, events). Control thread.
  */
 #ifndef ELA_CORE_PEER_H
@@ -9,11 +9,11 @@
 #include "link.h"
 #include "state.h"
 
-/* ---- peer.c ---- */
+/* ---- peers.c ---- */
 
 /*
  * Brings node's peers in line with the [peer] sections of config: new ones made, gone ones retired, changed ones
- * updated. False: nothing was changed.
+ * updated; peers that no configuration names stay. False: nothing was changed.
  */
 bool ela_peers_apply(struct ela_node *node, const struct ela_config *config, GError **error);
 /* Ends all sessions and forgets all peers; lanes have stopped. */
@@ -22,6 +22,35 @@ struct ela_peer *ela_peer_by_key(struct ela_node *node, const uint8_t key[ELA_KE
 struct ela_peer *ela_peer_by_number(struct ela_node *node, uint32_t number);
 /* The current list; never NULL. */
 struct ela_peers *ela_peers_list(struct ela_node *node);
+
+/* Asks again for the addresses of endpoints that are names. */
+void ela_peer_resolve(struct ela_peer *peer);
+
+/* What is known of a node that no configuration names: in a network with a ring, all of them. Borrowed for the call. */
+struct ela_peer_spec {
+	const char *name; /* for people */
+	struct ela_addr ip4,
+		ip6; /* in the overlay; family NONE = none yet: no packet is from it or for it. No IPv6 alone */
+	const struct ela_addr *endpoints; /* n_endpoints, with ports: where to call it; none: it calls */
+	uint32_t n_endpoints;
+	uint64_t keepalive_ns; /* 0 = none */
+};
+
+/*
+ * Makes a peer; nobody is called yet (ela_initiate()). 0; -EINVAL our own key, or addresses that no node has; -EEXIST
+ * another peer has the key or the address, or it is ours; -ENOSPC there are ELA_MAX_PEERS.
+ */
+int ela_peer_add(
+	struct ela_node *node, const uint8_t key[ELA_KEY_LEN], const struct ela_peer_spec *spec, struct ela_peer **ret);
+/*
+ * Something is new of a peer that was made so: 0 or as above, then nothing has changed. Its sessions go on, but for one
+ * that was agreed under another address.
+ */
+int ela_peer_change(struct ela_peer *peer, const struct ela_peer_spec *spec);
+/* Ends its sessions and forgets it. peer is not to be used any more. */
+void ela_peer_drop(struct ela_peer *peer);
+
+/* ---- peer.c ---- */
 
 /* A fresh receiver index, reserved until ela_index_release(). */
 uint32_t ela_index_reserve(struct ela_node *node);
@@ -51,9 +80,6 @@ void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct
 void ela_peer_reset(struct ela_peer *peer);
 /* Retires what is too old; called by the tick. */
 void ela_peer_expire(struct ela_peer *peer, uint64_t now_ns);
-
-/* Asks again for the addresses of endpoints that are names. */
-void ela_peer_resolve(struct ela_peer *peer);
 
 /* Sends bytes over a path: a datagram on lane 0's socket, or a record to its link. 0 or -errno. */
 int ela_node_send(struct ela_node *node, const struct ela_path *path, const uint8_t *frame, uint32_t len);

@@ -139,19 +139,20 @@ struct ela_peer {
 	/* Immutable while published. */
 	struct ela_node *node;
 	uint32_t number; /* 1.. */
-	uint32_t id;
 	uint8_t key[ELA_KEY_LEN];
 	uint8_t mac1_key[32]; /* of messages to it */
 	uint8_t cookie_key[32];
-	char *name;
 
 	/* Lanes. */
+	_Atomic uint32_t id;         /* 0 = it has no address yet; else what it is as long as one session lives */
 	_Atomic(struct ela_tx *) tx; /* NULL = no session */
 	_Atomic uint32_t events;
 	_Atomic uint64_t want_ns; /* last time a packet wanted a session */
 
 	/* [control] */
 	const struct ela_config_peer *config;
+	char *name;
+	struct ela_config_peer *made; /* config again where no ela.ini names the peer: owned */
 	struct ela_session *current, *previous;
 	uint64_t previous_dead_ns;
 	struct ela_offer offers[ELA_ATTEMPTS]; /* as many as the other end may be waiting for */
