@@ -49,6 +49,7 @@ static int send_on(
 
 	peer->control_tx_ns = ela_loop_now(node->loop);
 	if (err == 0) {
+		peer->control_bytes += frame_len;
 		ELA_COUNT(node, FRAMES_OUT, 1);
 		ELA_COUNT(node, BYTES_OUT, frame_len);
 	}
@@ -230,9 +231,10 @@ static bool take_op(
 	case OP_PROBE_OK:
 		return len == 0 && ela_pmtu_confirmed(peer, id);
 	case OP_ROUTING:
-		if (len <= ROUTING_MAX)
-			node->routing->loaded->routing.on_message(node->routing->self, peer->number, data, len);
-		return len <= ROUTING_MAX;
+		if (len > ROUTING_MAX || peer->guest)
+			return false;
+		node->routing->loaded->routing.on_message(node->routing->self, peer->number, data, len);
+		return true;
 	default:
 		return false;
 	}
@@ -275,6 +277,7 @@ void ela_control_input(struct ela_node *node, const struct ela_path *from, const
 	}
 	ELA_COUNT(node, FRAMES_IN, 1);
 	ELA_COUNT(node, BYTES_IN, len);
+	s->peer->control_bytes += len;
 	ela_peer_confirm(s->peer, s, &path);
 	if (s == s->peer->current)
 		s->peer->control_rx_ns = ela_loop_now(node->loop);

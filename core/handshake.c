@@ -169,7 +169,7 @@ int ela_cookie_open(
 	return 0;
 }
 
-enum { TAG_SUITES = 1, TAG_LANES = 2, TAG_FEATURES = 3, TAG_COOKIE = 4 };
+enum { TAG_SUITES = 1, TAG_LANES = 2, TAG_FEATURES = 3, TAG_COOKIE = 4, TAG_CREDENTIAL = 5 };
 
 static uint8_t *put_tlv(uint8_t *p, uint8_t tag, const void *value, uint32_t len)
 {
@@ -190,6 +190,11 @@ uint32_t ela_hello_put(const struct ela_hello *hello, uint8_t *out)
 	p = put_tlv(p, TAG_FEATURES, features, 4);
 	if (hello->has_cookie)
 		p = put_tlv(p, TAG_COOKIE, hello->cookie, sizeof hello->cookie);
+	if (hello->credential) {
+		if ((uint32_t)(p - out) + 3 + hello->credential_len > ELA_HANDSHAKE_MAX_PAYLOAD)
+			return 0;
+		p = put_tlv(p, TAG_CREDENTIAL, hello->credential, hello->credential_len);
+	}
 	return (uint32_t)(p - out);
 }
 
@@ -226,6 +231,10 @@ static bool hello_field(struct ela_hello *h, uint8_t tag, const uint8_t *value, 
 		if (h->has_cookie)
 			memcpy(h->cookie, value, len);
 		return h->has_cookie;
+	case TAG_CREDENTIAL:
+		h->credential = value;
+		h->credential_len = len;
+		return len != 0;
 	default:
 		return true;
 	}

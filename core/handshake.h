@@ -22,7 +22,7 @@ enum ela_handshake_kind { ELA_HANDSHAKE_INIT = 1, ELA_HANDSHAKE_ANSWER = 2, ELA_
 #define ELA_HANDSHAKE_MACS (2u * ELA_MAC_LEN)
 #define ELA_HANDSHAKE_COOKIE_LEN (ELA_HANDSHAKE_HEAD + 16u + ELA_MAC_LEN + ELA_TAG_LEN)
 #define ELA_HANDSHAKE_MAX 1200u
-#define ELA_HANDSHAKE_MAX_PAYLOAD 512u
+#define ELA_HANDSHAKE_MAX_PAYLOAD 1048u /* what 1,200 bytes leave of the longest message, an IK init */
 
 /* A parsed message; pointers into the datagram. */
 struct ela_handshake {
@@ -69,9 +69,14 @@ struct ela_hello {
 	char suites[256];  /* names, comma-separated, in order; in message 2 the one chosen */
 	bool has_cookie;   /* message 1: the responder's newest cookie: proof that this was not said long ago */
 	uint8_t cookie[16];
+	const uint8_t *credential; /* message 1: the sender's (credential.h), NULL = none; borrowed, parsed: of data */
+	uint32_t credential_len;
 };
 
-/* TLV: tag (1) | length (2) | value. Returns the length written (at most ELA_HANDSHAKE_MAX_PAYLOAD). */
+/*
+ * TLV: tag (1) | length (2) | value. Returns the length written, at most ELA_HANDSHAKE_MAX_PAYLOAD; 0: the credential
+ * does not fit.
+ */
 uint32_t ela_hello_put(const struct ela_hello *hello, uint8_t *out);
 /* 0 or -EBADMSG: a cut, repeated or missing field, lanes out of range, suites with other bytes than [a-z0-9,-]. */
 int ela_hello_parse(const uint8_t *data, uint32_t len, struct ela_hello *ret);

@@ -5,6 +5,7 @@
  * Every message 1 is fresh (a repeated one would be refused as a replay); the last four stay answerable, so a round
  * trip longer than the retry interval still completes.
  */
+#include "gate.h"
 #include "own.h"
 #include "peer.h"
 #include "via.h"
@@ -66,10 +67,13 @@ static uint32_t write_init(struct ela_peer *peer, struct ela_attempt *a, uint8_t
 	uint64_t now = ela_loop_now(node->loop);
 	bool has_cookie = peer->cookie_ns && now - peer->cookie_ns < COOKIE_NS;
 	struct ela_hello hello = {.lanes = node->n_lanes, .features = ELA_FEATURE_CSUM, .has_cookie = has_cookie};
-	size_t noise_len;
+	size_t noise_len, credential_len = 0;
 	uint32_t len;
 
 	(void)g_strlcpy(hello.suites, node->suite_names, sizeof hello.suites); /* of the same size */
+	if (node->gate)
+		hello.credential = g_bytes_get_data(node->gate->credential, &credential_len);
+	hello.credential_len = (uint32_t)credential_len;
 	memcpy(hello.cookie, peer->cookie, sizeof hello.cookie);
 	node->loop->ops->random(node->loop, ephemeral, sizeof ephemeral);
 	(void)ela_noise_init(&a->noise, ELA_NOISE_IK, true, prologue, /* after a failure nothing can be written */

@@ -157,6 +157,22 @@ const char *ela_transport_name(const struct ela_node *node, uint32_t number)
 	return number < node->n_transports ? node->transports[number].instance->loaded->descriptor->name : "relay";
 }
 
+/* Routing hears of those alone that were accepted. */
+static void tell_routing(struct ela_peer *peer, uint32_t event)
+{
+	struct ela_node *node = peer->node;
+
+	if (!peer->guest && node->running) /* else the plugin was stopped before */
+		node->routing->loaded->routing.on_link(node->routing->self, peer->number, event);
+}
+
+void ela_peer_accepted(struct ela_peer *peer)
+{
+	peer->guest = false;
+	if (peer->up)
+		tell_routing(peer, ELA_LINK_UP);
+}
+
 static void say_up(struct ela_peer *peer, const struct ela_session *s, const struct ela_path *path, bool worth_saying)
 {
 	struct ela_node *node = peer->node;
@@ -175,7 +191,7 @@ static void say_up(struct ela_peer *peer, const struct ela_session *s, const str
 	peer->changed_ns = ela_loop_now(node->loop);
 	ela_logf(node->log, ELA_LOG_INFO, "session", "up peer=%s transport=%s remote=%s suite=%s by=%s", peer->name,
 		transport, remote, s->with.suite->suite->name, s->with.suite->cipher->plugin);
-	node->routing->loaded->routing.on_link(node->routing->self, peer->number, ELA_LINK_UP);
+	tell_routing(peer, ELA_LINK_UP);
 }
 
 static void say_down(struct ela_peer *peer, const char *why)
@@ -187,8 +203,7 @@ static void say_down(struct ela_peer *peer, const char *why)
 	peer->up = false;
 	peer->changed_ns = ela_loop_now(node->loop);
 	ela_logf(node->log, ELA_LOG_INFO, "session", "down peer=%s reason=%s", peer->name, why);
-	if (node->running) /* else the plugin was stopped before */
-		node->routing->loaded->routing.on_link(node->routing->self, peer->number, ELA_LINK_DOWN);
+	tell_routing(peer, ELA_LINK_DOWN);
 }
 
 /* The connection that carried the handshake ended before it was done: nothing was won. */

@@ -23,6 +23,9 @@ struct ela_peer *ela_peer_by_number(struct ela_node *node, uint32_t number);
 /* The current list; never NULL. */
 struct ela_peers *ela_peers_list(struct ela_node *node);
 
+/* A guest no longer: routing hears of its session. */
+void ela_peer_accepted(struct ela_peer *peer);
+
 /* Asks again for the addresses of endpoints that are names. */
 void ela_peer_resolve(struct ela_peer *peer);
 

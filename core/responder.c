@@ -4,6 +4,7 @@
  * address, replayed ephemeral, two DH, who it is; each step cheaper than the next, silence at every failure. Control
  * thread.
  */
+#include "gate.h"
 #include "keys.h"
 #include "own.h"
 #include "peer.h"
@@ -322,16 +323,37 @@ static void say_other_id(const struct ela_peer *peer, const struct ela_path *pat
 		peer->name, ela_addr_text(&path->remote, remote));
 }
 
+/* Whose key it is: a peer of ela.ini, or one that the gate lets in. */
+static struct ela_peer *find_peer(struct ela_node *node, const struct ela_path *path, const uint8_t *key,
+	const struct ela_handshake *hs, const struct ela_hello *hello)
+{
+	const struct ela_caller caller = {key, hello->credential, hello->credential_len, hs->sender_id, path};
+	struct ela_peer *peer = NULL;
+	g_autofree char *reason = NULL;
+	char remote[64];
+
+	if (!node->gate)
+		return ela_peer_by_key(node, key);
+	if (hs->sender_id == 0 && !path->link)
+		reason = g_strdup("it has no address yet, and came by a datagram");
+	else
+		peer = node->gate->admit(node->gate, &caller, &reason);
+	if (!peer && reason)
+		ela_logf_limited(node->log, ela_loop_now(node->loop), ELA_LOG_WARN, "session",
+			"refused remote=%s reason=\"%s\"", ela_addr_text(&path->remote, remote), reason);
+	return peer;
+}
+
 /* Message 1 opened, so its sender holds the key it names: is it one of ours, and may it start now, from there? */
 static bool admit(struct ela_responder *r, struct ela_peer *peer, const struct ela_path *path, const uint8_t *key,
 	const struct ela_handshake *hs, uint64_t now)
 {
 	struct ela_node *node = r->node;
 
-	if (!peer || peer->id != hs->sender_id) {
+	if (!peer || (peer->id != 0 && peer->id != hs->sender_id)) {
 		if (peer)
 			say_other_id(peer, path);
-		else
+		else if (!node->gate) /* it said why */
 			say_unknown(node, path, key);
 		ELA_COUNT(node, DROP_UNKNOWN_KEY, 1);
 		return false;
@@ -400,7 +422,7 @@ static bool take_init(struct ela_responder *r, const struct ela_path *path, cons
 	if (!ok) {
 		ELA_COUNT(node, DROP_HANDSHAKE, 1);
 	} else {
-		peer = ela_peer_by_key(node, noise.rs);
+		peer = find_peer(node, path, noise.rs, hs, &hello);
 		fresh = is_fresh(r, &path->remote, &hello);
 		ok = admit(r, peer, path, noise.rs, hs, now);
 		if (ok && !fresh && !ela_peer_has_room(peer))

@@ -152,6 +152,7 @@ struct ela_peer {
 	/* [control] */
 	const struct ela_config_peer *config;
 	char *name;
+	bool guest;                   /* not accepted yet: it may ask and pull, nothing else (members.h) */
 	struct ela_config_peer *made; /* config again where no ela.ini names the peer: owned */
 	struct ela_session *current, *previous;
 	uint64_t previous_dead_ns;
@@ -187,6 +188,7 @@ struct ela_peer {
 	uint32_t misses;
 	uint64_t silent_ns; /* since when nothing was heard of it at all, 0 = it answers */
 	uint64_t control_rx_ns, control_tx_ns;
+	uint64_t control_bytes; /* of its control frames, both ways */
 	uint64_t asked_ns; /* last keepalive or probe sent: they want an answer, as packets do */
 	uint64_t rekey_jitter_ns;
 	bool rekeying;
@@ -338,6 +340,7 @@ struct ela_node {
 	_Atomic int64_t clock_gap_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME when last looked */
 
 	/* [control] */
+	struct ela_gate *gate;                /* NULL: only [peer] sections count */
 	const struct ela_ring_services *ring; /* NULL in a network of static peers: there are no records */
 	uint32_t next_peer_number;
 	GHashTable *routes_by_prefix; /* char * -> struct ela_peer *: what routing set */

@@ -292,6 +292,14 @@ static void message(void *self, uint32_t peer, const void *bytes, uint32_t len)
 		l->on_message(l, bytes, len);
 }
 
+static void link_event(void *self, uint32_t peer, uint32_t event)
+{
+	struct lone *l = self;
+
+	if (l->on_link)
+		l->on_link(l, peer, event);
+}
+
 static const struct ela_routing_ops routing_ops = {.create = create,
 	.destroy = nothing,
 	.start = zero,
@@ -301,7 +309,8 @@ static const struct ela_routing_ops routing_ops = {.create = create,
 	.update = no_record,
 	.remove = remove_record,
 	.lookup = lookup,
-	.on_message = message};
+	.on_message = message,
+	.on_link = link_event};
 
 #define LINKED_IN(name_text, kind_value, table)                                                                        \
 	{                                                                                                                  \

@@ -48,6 +48,7 @@ struct lone {
 	int (*on_conn_write)(struct lone_conn *conn, const void *buf, uint32_t len, int *ret_err);
 	void (*on_conn_close)(struct lone_conn *conn);
 	void (*on_message)(struct lone *l, const void *bytes, uint32_t len); /* for the routing plugin */
+	void (*on_link)(struct lone *l, uint32_t peer, uint32_t event);      /* as routing hears it */
 	void (*on_log)(struct lone *l, const char *line);                    /* errors, or what ela_log_set_level() says */
 	uint32_t caps;                                                       /* of the device, now */
 	uint32_t max_segments;                                               /* of the datagram transport */
