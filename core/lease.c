@@ -138,6 +138,16 @@ static int read_lease(const struct ela_object *object, struct ela_lease *ret, GE
 	return fault ? ela_object_refuse(error, EBADMSG, "record %s", fault) : 0;
 }
 
+int ela_lease_credential(const struct ela_lease_bytes *bytes, uint8_t ret[ELA_HASH_LEN], GError **error)
+{
+	g_autoptr(GVariant) body = NULL;
+	int err = ela_object_read(&bytes->record, &body, error);
+
+	if (err == 0 && !ela_body_bytes(body, CREDENTIAL, ret, ELA_HASH_LEN))
+		err = ela_object_refuse(error, EBADMSG, "record with a malformed field");
+	return err;
+}
+
 int ela_lease_parse(const uint8_t network_id[ELA_NETWORK_LEN], const uint8_t node_key[32],
 	const struct ela_lease_bytes *bytes, struct ela_lease *ret, GError **error)
 {

@@ -52,6 +52,8 @@ struct ela_lease_bytes {
 	struct ela_object mark; /* kind 0: there is none */
 };
 int ela_lease_split(const void *bytes, size_t len, struct ela_lease_bytes *ret, GError **error);
+/* Which credential a record names, before anything of it can be believed: whose to ask for. */
+int ela_lease_credential(const struct ela_lease_bytes *bytes, uint8_t ret[ELA_HASH_LEN], GError **error);
 /* node_key: the Ed25519 key whose hash is record.signer. */
 int ela_lease_parse(const uint8_t network_id[ELA_NETWORK_LEN], const uint8_t node_key[32],
 	const struct ela_lease_bytes *bytes, struct ela_lease *ret, GError **error);
