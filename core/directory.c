@@ -232,28 +232,11 @@ int ela_directory_record_compare(struct ela_directory *d, const void *a, uint32_
 
 /* ---- what counts ---- */
 
-static bool same_places(const struct ela_lease *a, const struct ela_lease *b)
-{
-	if (a->n_places != b->n_places)
-		return false;
-	for (uint32_t i = 0; i < a->n_places; i++) {
-		const struct ela_place *p = &a->places[i], *q = &b->places[i];
-
-		if (memcmp(&p->addr, &q->addr, sizeof p->addr) != 0 || p->tcp_port != q->tcp_port || p->udp_port != q->udp_port)
-			return false;
-	}
-	return true;
-}
-
 /* But for the sequence. A new incarnation is news: its node has lost all sessions. */
 static bool same_news(const struct ela_known *a, const struct ela_known *b)
 {
-	const struct ela_lease *x = &a->lease, *y = &b->lease;
-
-	return a->via == b->via && a->since_s == b->since_s && x->address == y->address && x->role == y->role &&
-		   x->parent == y->parent && x->incarnation == y->incarnation &&
-		   memcmp(x->credential, y->credential, ELA_HASH_LEN) == 0 &&
-		   memcmp(x->node_hash, y->node_hash, ELA_HASH_LEN) == 0 && same_places(x, y);
+	return a->via == b->via && a->since_s == b->since_s && a->lease.incarnation == b->lease.incarnation &&
+		   ela_lease_same(&a->lease, &b->lease);
 }
 
 static void keep(struct ela_directory *d, const struct ela_known *news)

@@ -42,6 +42,9 @@ struct ela_lease {
 	uint8_t node_hash[ELA_HASH_LEN]; /* of the key that signed it; set by parse */
 };
 
+/* All but incarnation and sequence. */
+bool ela_lease_same(const struct ela_lease *a, const struct ela_lease *b);
+
 /* The record alone. */
 int ela_lease_sign(const struct ela_lease *lease, const uint8_t network_id[ELA_NETWORK_LEN],
 	const uint8_t node_private[32], GBytes **ret, GError **error);
