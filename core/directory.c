@@ -18,6 +18,7 @@ struct wanted {
 struct ela_directory {
 	struct ela_loop *loop;
 	const struct ela_membership *m;
+	struct ela_lease_table *leases; /* NULL: nothing is noted */
 	const struct ela_directory_listener *listener;
 	GPtrArray *known; /* struct ela_known, owned, by rising ID */
 	struct ela_cores cores;
@@ -109,13 +110,14 @@ static void on_stale(void *data)
 
 /* ---- life ---- */
 
-struct ela_directory *ela_directory_new(
-	struct ela_loop *loop, const struct ela_membership *m, const struct ela_directory_listener *listener)
+struct ela_directory *ela_directory_new(struct ela_loop *loop, const struct ela_membership *m,
+	struct ela_lease_table *leases, const struct ela_directory_listener *listener)
 {
 	struct ela_directory *d = g_new0(struct ela_directory, 1);
 
 	d->loop = loop;
 	d->m = m;
+	d->leases = leases;
 	d->listener = listener;
 	d->known = g_ptr_array_new_with_free_func(g_free);
 	d->stale = loop->ops->timer_new(loop, on_stale, d);
@@ -270,6 +272,8 @@ int ela_directory_record_set(struct ela_directory *d, uint32_t id, const void *b
 	news.since_s = standing.since_s;
 	news.lease = standing.lease;
 	memcpy(news.bytes, bytes, len);
+	if (d->leases)
+		(void)ela_lease_table_note(d->leases, &standing); /* false: the ring may route to whom we hold no lease for */
 	keep(d, &news);
 	return 0;
 }

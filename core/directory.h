@@ -11,8 +11,7 @@
 #define ELA_CORE_DIRECTORY_H
 
 #include "cores.h"
-#include "loop.h"
-#include "membership.h"
+#include "lease-table.h"
 
 #define ELA_DIRECTORY_MAX 4096u       /* records, and cores of the ring */
 #define ELA_FRESH_NS (120u * ELA_SEC) /* nothing is routed to who is silent that long */
@@ -49,9 +48,9 @@ struct ela_directory_listener {
 	void *data;
 };
 
-/* All borrowed. */
-struct ela_directory *ela_directory_new(
-	struct ela_loop *loop, const struct ela_membership *m, const struct ela_directory_listener *listener);
+/* All borrowed. leases: where what counts is noted, NULL: nowhere. */
+struct ela_directory *ela_directory_new(struct ela_loop *loop, const struct ela_membership *m,
+	struct ela_lease_table *leases, const struct ela_directory_listener *listener);
 void ela_directory_free(struct ela_directory *d); /* takes NULL; tells nobody */
 /* The hash of this node's Ed25519 key: its own records are shown to the listener. */
 void ela_directory_set_own(struct ela_directory *d, const uint8_t node_hash[ELA_HASH_LEN]);

@@ -84,7 +84,7 @@ static void setup(void)
 		world_offered(m, world_offer_credential, credentials[i], 0, NULL);
 	loop = ela_loop_virtual_new(1);
 	memset(&told, 0, sizeof told);
-	d = ela_directory_new(loop, m, &listener);
+	d = ela_directory_new(loop, m, NULL, &listener);
 }
 
 static void teardown(void)
