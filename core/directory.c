@@ -24,7 +24,10 @@ struct ela_directory {
 	struct ela_cores cores;
 	struct wanted wanted[ELA_WANTED_MAX];
 	uint32_t n_wanted;
-	uint32_t peer; /* that brought what the plugin reads now */
+	uint32_t peer;                         /* that brought what the plugin reads now */
+	const struct ela_routing_ops *routing; /* NULL: none */
+	void *routing_self;
+	uint64_t generation; /* of membership, when all was checked last */
 	bool has_own;
 	uint8_t own_hash[ELA_HASH_LEN];
 	struct ela_timer *stale; /* when the first record may be too old; not armed while there is none */
@@ -118,6 +121,7 @@ struct ela_directory *ela_directory_new(struct ela_loop *loop, const struct ela_
 	d->loop = loop;
 	d->m = m;
 	d->leases = leases;
+	d->generation = ela_membership_generation(m);
 	d->listener = listener;
 	d->known = g_ptr_array_new_with_free_func(g_free);
 	d->stale = loop->ops->timer_new(loop, on_stale, d);
@@ -284,6 +288,41 @@ int ela_directory_record_del(struct ela_directory *d, uint32_t id)
 		return -ENOENT;
 	drop(d, id);
 	return 0;
+}
+
+/* ---- checking again ---- */
+
+void ela_directory_attach(struct ela_directory *d, const struct ela_routing_ops *routing, void *self)
+{
+	d->routing = routing;
+	d->routing_self = self;
+}
+
+/* A library that fails ends nothing; the plugin asks again within a minute. */
+static bool stands(const struct ela_directory *d, const struct ela_known *known)
+{
+	int err = ela_membership_check_lease(d->m, &known->lease, NULL);
+
+	return err == 0 || err == -EIO;
+}
+
+void ela_directory_recheck(struct ela_directory *d)
+{
+	const struct ela_known *known;
+
+	if (d->generation == ela_membership_generation(d->m))
+		return;
+	d->generation = ela_membership_generation(d->m);
+	for (uint32_t id = 0; (known = ela_directory_next(d, id)) != NULL;) {
+		id = known->id;
+		if (stands(d, known))
+			continue;
+		drop(d, id); /* first: the plugin will ask to have it removed */
+		if (d->routing)
+			(void)d->routing->remove(d->routing_self, id); /* -ENOENT: it has forgotten it already */
+	}
+	if (d->leases)
+		ela_lease_table_recheck(d->leases);
 }
 
 /* ---- the ring ---- */

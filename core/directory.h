@@ -57,6 +57,14 @@ void ela_directory_set_own(struct ela_directory *d, const uint8_t node_hash[ELA_
 /* While the plugin reads a message of a peer, what it asks about came from there. 0: from nobody. */
 void ela_directory_brought_by(struct ela_directory *d, uint32_t peer);
 
+/* The plugin that is told of what stands no more; NULL: none. */
+void ela_directory_attach(struct ela_directory *d, const struct ela_routing_ops *routing, void *self);
+/*
+ * Drops what the network does not stand behind any more, here, at the plugin (remove()) and among the leases. To be
+ * called after every offer to the membership; does nothing while its generation stays.
+ */
+void ela_directory_recheck(struct ela_directory *d);
+
 /* ---- for the plugin: as the services of struct ela_host ---- */
 
 int ela_directory_record_check(struct ela_directory *d, const void *bytes, uint32_t len, struct ela_record_info *ret);

@@ -354,6 +354,82 @@ START_TEST(test_compare)
 }
 END_TEST
 
+/* ---- checking again ---- */
+
+static struct {
+	uint32_t n, id;
+} removed;
+
+/* As a plugin with a ring does: it takes back what it told. */
+static int fake_remove(void *self, uint32_t id)
+{
+	ck_assert_ptr_eq(self, &removed);
+	ck_assert_uint_eq(told.gone, removed.n + 1);
+	ck_assert_int_eq(ela_directory_record_del(d, id), -ENOENT);
+	removed.n++;
+	removed.id = id;
+	return 0;
+}
+
+static const struct ela_routing_ops fake = {.remove = fake_remove};
+
+START_TEST(test_recheck)
+{
+	struct ela_lease first = lease_of(1), second = lease_of(2), third = lease_of(3);
+
+	removed.n = 0;
+	ela_directory_attach(d, &fake, &removed);
+	ck_assert(set_lease(&first, 1) == 0 && set_lease(&second, 2) == 0 && set_lease(&third, 3) == 0);
+	ela_directory_recheck(d);
+	ck_assert(told.gone == 0 && removed.n == 0);
+	revoke_node(2, 2);
+	ck_assert_uint_eq(ela_directory_count(d), 3); /* until somebody looks */
+	ela_directory_recheck(d);
+	ck_assert(told.gone == 1 && told.gone_id == second.id && removed.n == 1 && removed.id == second.id);
+	ck_assert(ela_directory_count(d) == 2 && !ela_directory_find(d, second.id));
+	ela_directory_recheck(d);
+	ck_assert(told.gone == 1 && told.changed == 3);
+	ela_directory_attach(d, NULL, NULL);
+	revoke_node(1, 3);
+	ela_directory_recheck(d);
+	ck_assert(told.gone == 2 && removed.n == 1 && ela_directory_count(d) == 1);
+}
+END_TEST
+
+/* All that can end a record: its user goes, or may be no core, or has fewer nodes; its credential is replaced. */
+START_TEST(test_recheck_reasons)
+{
+	struct ela_userlist *list = world_version(w, 2);
+	struct ela_lease core = lease_of(1), edge = lease_of(2);
+	g_autoptr(GBytes) again = world_credential(w, w->sada, 4, 1, 9), bytes = NULL;
+	bool core_stays = false, edge_stays = true;
+
+	edge.role = ELA_LEASE_EDGE;
+	edge.parent = core.id;
+	ck_assert(set_lease(&core, 1) == 0 && set_lease(&edge, 2) == 0);
+	if (_i == 0)
+		(void)ela_revoked_add(&list->revoked, ela_rsa_public(w->sada)->hash, 1200);
+	else if (_i == 1)
+		list->users[0].key = *ela_rsa_public(w->aki); /* she is not in it any more */
+	else if (_i == 2)
+		list->users[0].rights.may_core = false;
+	else if (_i == 3)
+		list->users[0].rights.max_nodes = 2;
+	edge_stays = _i >= 2 && _i != 3;
+	core_stays = _i == 3;
+	if (_i < 4) {
+		bytes = world_sign(w, list, w->owner);
+		world_offered(m, ela_membership_offer_list, bytes, 0, NULL);
+	} else {
+		world_offered(m, world_offer_credential, again, 0, NULL); /* node 4 in the slot of node 1 */
+	}
+	ela_userlist_free(list);
+	ela_directory_recheck(d);
+	ck_assert_int_eq(ela_directory_find(d, core.id) != NULL, core_stays);
+	ck_assert_int_eq(ela_directory_find(d, edge.id) != NULL, edge_stays);
+}
+END_TEST
+
 START_TEST(test_own)
 {
 	struct ela_lease mine = lease_of(1), other = lease_of(2);
@@ -584,6 +660,8 @@ int main(void)
 	tcase_add_test(tc, test_silent);
 	tcase_add_test(tc, test_full);
 	tcase_add_test(tc, test_compare);
+	tcase_add_test(tc, test_recheck);
+	tcase_add_loop_test(tc, test_recheck_reasons, 0, 5);
 	tcase_add_test(tc, test_own);
 	tcase_add_test(tc, test_unknown_credential);
 	tcase_add_test(tc, test_wanted_bounds);

@@ -264,7 +264,7 @@ START_TEST(test_recheck)
 	known_nodes(nodes);
 	ck_assert(note(&nodes[0], base + 1, 0) && note(&nodes[1], base + 2, 0) && note(&stranger, base + 3, 0));
 	revoke_node(&nodes[0], 2);
-	ela_lease_table_recheck(t);
+	ela_directory_recheck(d);
 	ck_assert(!has(&nodes[0], base + 1) && has(&nodes[1], base + 2) && !has(&stranger, base + 3));
 	pass(61 * ELA_SEC);
 	ck_assert_int_eq(open_again(NULL), 0);
