@@ -269,12 +269,21 @@ static bool make_room(struct ela_lease_table *t)
 	return true;
 }
 
-static struct ela_held_lease *begin(struct ela_lease_table *t, const struct ela_lease *record)
+/* Instead of the key's own one, and of another's that is over. NULL: there is no room. */
+static struct ela_held_lease *begin(struct ela_lease_table *t, uint32_t address, const uint8_t *node_hash)
 {
-	struct ela_held_lease *lease = g_new0(struct ela_held_lease, 1);
+	struct ela_held_lease *holder = g_hash_table_lookup(t->by_address, GUINT_TO_POINTER(address)), *lease;
 
-	lease->address = record->address;
-	memcpy(lease->node_hash, record->node_hash, ELA_HASH_LEN);
+	if (holder)
+		end(t, holder);
+	lease = g_hash_table_lookup(t->by_key, node_hash);
+	if (lease)
+		end(t, lease);
+	if (!make_room(t))
+		return NULL;
+	lease = g_new0(struct ela_held_lease, 1);
+	lease->address = address;
+	memcpy(lease->node_hash, node_hash, ELA_HASH_LEN);
 	insert(t, lease);
 	t->is_news = true;
 	return lease;
@@ -298,19 +307,29 @@ bool ela_lease_table_note(struct ela_lease_table *t, const struct ela_standing *
 	struct ela_held_lease *holder = g_hash_table_lookup(t->by_address, GUINT_TO_POINTER(record->address));
 	struct ela_held_lease *own = g_hash_table_lookup(t->by_key, record->node_hash);
 
-	if (!holder || holder != own) {
+	if (!holder || holder != own || is_over(t, own)) {
 		if (holder && !is_over(t, holder) && !yields(t, holder, standing))
 			return false;
-		if (holder)
-			end(t, holder);
-		if (own)
-			end(t, own);
-		if (!make_room(t))
-			return false;
-		own = begin(t, record);
+		own = begin(t, record->address, record->node_hash);
 	}
+	if (!own)
+		return false;
 	renew(t, own, standing->since_s);
 	return true;
+}
+
+/* As if its last record had come almost 30 days ago. */
+bool ela_lease_table_promise(struct ela_lease_table *t, const uint8_t node_hash[ELA_HASH_LEN], uint32_t address)
+{
+	const struct ela_held_lease *holder = ela_lease_table_at(t, address);
+	struct ela_held_lease *lease;
+
+	if (holder)
+		return same_key(holder->node_hash, node_hash);
+	lease = begin(t, address, node_hash);
+	if (lease)
+		lease->heard_ns = (int64_t)ela_loop_now(t->loop) - (int64_t)((ELA_LEASE_S - ELA_LEASE_PROMISE_S) * ELA_SEC);
+	return lease != NULL;
 }
 
 static bool is_out(const struct ela_lease_table *t, const struct ela_held_lease *lease)

@@ -20,6 +20,7 @@
 #define ELA_LEASE_EXACT_S 3600u
 /* A full table gives up the lease that is silent longest for a new one, but none that is younger than this. */
 #define ELA_LEASE_STALE_S 120u
+#define ELA_LEASE_PROMISE_S 60u /* between the choice of an address and the record that leases it */
 
 struct ela_lease_table;
 
@@ -50,6 +51,11 @@ int ela_lease_table_error(const struct ela_lease_table *t);
  * (ela_membership_compare()), or there is no room.
  */
 bool ela_lease_table_note(struct ela_lease_table *t, const struct ela_standing *standing);
+/*
+ * The address was chosen for the node: nobody else gets it for 60 s, in which its first record should come. Its lease
+ * of another address ends. False: somebody else's, or there is no room.
+ */
+bool ela_lease_table_promise(struct ela_lease_table *t, const uint8_t node_hash[ELA_HASH_LEN], uint32_t address);
 /* Ends the leases of nodes that are in no more. After membership's generation changed. */
 void ela_lease_table_recheck(struct ela_lease_table *t);
 

@@ -6,6 +6,7 @@
 #include "address.h"
 #include "frame.h"
 #include "handshake.h"
+#include "naive.h"
 #include "world.h"
 
 #include <check.h>
@@ -40,7 +41,14 @@ static ssize_t disk_write(int fd, const void *bytes, size_t len)
 	return -1;
 }
 
-static const struct ela_file_ops disk = {disk_write, fsync, renameat};
+/* Nothing crashes here but by intention, and the naive table's test writes thousands of times. */
+static int disk_fsync(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static const struct ela_file_ops disk = {disk_write, disk_fsync, renameat};
 
 static int open_again(GError **error)
 {
@@ -294,6 +302,131 @@ START_TEST(test_full)
 	ck_assert_int_eq(ela_lease_table_flush(t), 0);
 	ck_assert_int_eq(open_again(NULL), 0); /* what is written can be read */
 	ck_assert_uint_eq(ela_lease_table_count(t), ELA_LEASES_MAX);
+}
+END_TEST
+
+START_TEST(test_promise)
+{
+	struct ela_credential a = node_of(1), b = node_of(2);
+
+	ck_assert(ela_lease_table_promise(t, a.node_hash, base + 5) && has(&a, base + 5));
+	ck_assert(!ela_lease_table_promise(t, b.node_hash, base + 5));
+	pass(30 * ELA_SEC);
+	ck_assert(ela_lease_table_promise(t, a.node_hash, base + 5)); /* who asks again waits no longer */
+	pass(30 * ELA_SEC - 1);
+	ck_assert(has(&a, base + 5));
+	pass(1);
+	ck_assert(!has(&a, base + 5));
+	ck_assert(ela_lease_table_promise(t, b.node_hash, base + 5));
+	pass(59 * ELA_SEC);
+	ck_assert(note(&b, base + 5, 0)); /* it came */
+	pass(DAY_NS);
+	ck_assert(has(&b, base + 5));
+	ck_assert(ela_lease_table_promise(t, b.node_hash, base + 5)); /* nothing gets shorter by it */
+	pass(DAY_NS);
+	ck_assert(has(&b, base + 5));
+	ck_assert(ela_lease_table_promise(t, b.node_hash, base + 6));
+	ck_assert(has(&b, base + 6) && !has(&b, base + 5));
+	ck_assert_uint_eq(ela_lease_table_count(t), 1);
+}
+END_TEST
+
+/* ---- beside a naive table ---- */
+
+#define MODEL_NODES 8u
+#define MODEL_ADDRESSES 10u
+
+/* A row for each address that ever had a lease; nothing is ever cleared away. */
+static struct {
+	uint32_t node; /* 0: none */
+	uint64_t since_s, heard_s;
+} model[MODEL_ADDRESSES];
+static struct ela_credential model_nodes[MODEL_NODES + 1];
+static uint32_t model_known; /* nodes 1 to this are of the network */
+
+static uint64_t model_now(void)
+{
+	return ela_loop_now(loop) / ELA_SEC;
+}
+
+static bool model_on(uint32_t i)
+{
+	return model[i].node != 0 && model_now() - model[i].heard_s < 30 * 86400;
+}
+
+static bool model_yields(uint32_t i, uint32_t node, uint64_t since_s)
+{
+	uint64_t a = model[i].since_s ? model[i].since_s : UINT64_MAX, b = since_s ? since_s : UINT64_MAX;
+
+	if (!model_on(i) || model[i].node == node || model[i].node > model_known)
+		return true;
+	if ((a > b ? a - b : b - a) > 60)
+		return b < a;
+	return memcmp(model_nodes[node].node_hash, model_nodes[model[i].node].node_hash, ELA_HASH_LEN) < 0;
+}
+
+static bool model_note(uint32_t i, uint32_t node, uint64_t since_s)
+{
+	bool is_new = !model_on(i) || model[i].node != node;
+
+	if (!model_yields(i, node, since_s))
+		return false;
+	for (uint32_t k = 0; k < MODEL_ADDRESSES; k++)
+		if (k != i && model[k].node == node)
+			model[k].node = 0;
+	if (since_s || is_new)
+		model[i].since_s = since_s;
+	model[i].node = node;
+	model[i].heard_s = model_now();
+	return true;
+}
+
+static void model_compare(void)
+{
+	for (uint32_t i = 0; i < MODEL_ADDRESSES; i++) {
+		const struct ela_held_lease *lease = ela_lease_table_at(t, base + 1 + i);
+
+		ck_assert_int_eq(lease != NULL, model_on(i));
+		if (!lease)
+			continue;
+		ck_assert_mem_eq(lease->node_hash, model_nodes[model[i].node].node_hash, ELA_HASH_LEN);
+		ck_assert_ptr_eq(ela_lease_table_of(t, lease->node_hash), lease);
+		ck_assert_uint_eq(lease->since_s, model[i].since_s);
+	}
+}
+
+START_TEST(test_naive)
+{
+	struct naive_rng rng = naive_seed("lease-table");
+
+	memset(model, 0, sizeof model);
+	model_known = 4;
+	for (uint32_t k = 1; k <= MODEL_NODES; k++) {
+		model_nodes[k] = node_of(k);
+		if (k <= model_known) {
+			g_autoptr(GBytes) bytes = world_credential(w, w->sada, (uint8_t)k, k - 1, 1);
+			uint8_t hash[ELA_HASH_LEN];
+
+			world_offered(m, world_offer_credential, bytes, 0, NULL);
+			world_node_hash((uint8_t)k, hash);
+			model_nodes[k] = *ela_membership_node(m, hash);
+		}
+	}
+	for (uint64_t step = naive_scaled(6000); step > 0; step--) {
+		uint32_t i = naive_below(&rng, MODEL_ADDRESSES), node = 1 + naive_below(&rng, MODEL_NODES);
+		uint64_t since_s = naive_one_in(&rng, 3) ? 0 : 1000 + naive_below(&rng, 200);
+
+		ck_assert_int_eq(note(&model_nodes[node], base + 1 + i, since_s), model_note(i, node, since_s));
+		model_compare();
+		if (naive_one_in(&rng, 3))
+			pass(naive_below(&rng, 1 + naive_below(&rng, 20 * 86400)) * ELA_SEC);
+		if (naive_one_in(&rng, 50)) {
+			ck_assert_int_eq(ela_lease_table_flush(t), 0);
+			pass(naive_below(&rng, 5 * 86400) * ELA_SEC);
+			ck_assert_int_eq(open_again(NULL), 0);
+		}
+		model_compare();
+	}
 }
 END_TEST
 
@@ -630,6 +763,8 @@ int main(void)
 	tcase_add_test(tc, test_since_stays);
 	tcase_add_test(tc, test_recheck);
 	tcase_add_test(tc, test_full);
+	tcase_add_test(tc, test_promise);
+	tcase_add_test(tc, test_naive);
 	tcase_add_test(tc, test_restart);
 	tcase_add_test(tc, test_when_written);
 	tcase_add_test(tc, test_crash);
