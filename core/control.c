@@ -12,6 +12,7 @@
 #include "via.h"
 
 #include "dialogue.h"
+#include "directory.h"
 
 #include <errno.h>
 
@@ -201,11 +202,22 @@ static bool take_pong(struct ela_peer *peer, uint32_t id)
 	return true;
 }
 
+/* Credentials that its records lack are asked of who sent them. */
+static void give_routing(const struct ela_peer *peer, const uint8_t *data, uint32_t len)
+{
+	struct ela_node *node = peer->node;
+
+	if (node->directory)
+		ela_directory_brought_by(node->directory, peer->number);
+	node->routing->loaded->routing.on_message(node->routing->self, peer->number, data, len);
+	if (node->directory)
+		ela_directory_brought_by(node->directory, 0);
+}
+
 /* False: it is none of the messages that there are, or not now. */
 static bool take_op(
 	struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, const uint8_t *message, uint32_t len)
 {
-	struct ela_node *node = peer->node;
 	uint32_t id = ela_get32(message);
 	const uint8_t *data = message + HEAD;
 
@@ -233,7 +245,7 @@ static bool take_op(
 	case OP_ROUTING:
 		if (len > ROUTING_MAX || peer->guest)
 			return false;
-		node->routing->loaded->routing.on_message(node->routing->self, peer->number, data, len);
+		give_routing(peer, data, len);
 		return true;
 	default:
 		return false;

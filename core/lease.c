@@ -23,6 +23,24 @@ bool ela_place_ok(const struct ela_place *place)
 		   !ela_inet_is_loopback(addr) && !ela_inet_is_link_local(addr) && !ela_inet_is_multicast(addr);
 }
 
+static bool same_place(const struct ela_place *a, const struct ela_place *b)
+{
+	return memcmp(&a->addr, &b->addr, sizeof a->addr) == 0 && a->tcp_port == b->tcp_port && a->udp_port == b->udp_port;
+}
+
+bool ela_lease_same(const struct ela_lease *a, const struct ela_lease *b)
+{
+	if (a->id != b->id || a->address != b->address || a->role != b->role || a->parent != b->parent ||
+		a->is_leave != b->is_leave || a->n_places != b->n_places ||
+		memcmp(a->credential, b->credential, ELA_HASH_LEN) != 0 ||
+		memcmp(a->node_hash, b->node_hash, ELA_HASH_LEN) != 0)
+		return false;
+	for (uint32_t i = 0; i < a->n_places; i++)
+		if (!same_place(&a->places[i], &b->places[i]))
+			return false;
+	return true;
+}
+
 static bool id_ok(uint32_t id)
 {
 	return id != 0 && id != UINT32_MAX;
@@ -136,6 +154,16 @@ static int read_lease(const struct ela_object *object, struct ela_lease *ret, GE
 	if (ela_body_bytes(body, CREDENTIAL, ret->credential, ELA_HASH_LEN) && read_places(body, ret))
 		fault = fault_of(ret);
 	return fault ? ela_object_refuse(error, EBADMSG, "record %s", fault) : 0;
+}
+
+int ela_lease_credential(const struct ela_lease_bytes *bytes, uint8_t ret[ELA_HASH_LEN], GError **error)
+{
+	g_autoptr(GVariant) body = NULL;
+	int err = ela_object_read(&bytes->record, &body, error);
+
+	if (err == 0 && !ela_body_bytes(body, CREDENTIAL, ret, ELA_HASH_LEN))
+		err = ela_object_refuse(error, EBADMSG, "record with a malformed field");
+	return err;
 }
 
 int ela_lease_parse(const uint8_t network_id[ELA_NETWORK_LEN], const uint8_t node_key[32],

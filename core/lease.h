@@ -42,6 +42,9 @@ struct ela_lease {
 	uint8_t node_hash[ELA_HASH_LEN]; /* of the key that signed it; set by parse */
 };
 
+/* All but incarnation and sequence. */
+bool ela_lease_same(const struct ela_lease *a, const struct ela_lease *b);
+
 /* The record alone. */
 int ela_lease_sign(const struct ela_lease *lease, const uint8_t network_id[ELA_NETWORK_LEN],
 	const uint8_t node_private[32], GBytes **ret, GError **error);
@@ -52,6 +55,8 @@ struct ela_lease_bytes {
 	struct ela_object mark; /* kind 0: there is none */
 };
 int ela_lease_split(const void *bytes, size_t len, struct ela_lease_bytes *ret, GError **error);
+/* Which credential a record names, before anything of it can be believed: whose to ask for. */
+int ela_lease_credential(const struct ela_lease_bytes *bytes, uint8_t ret[ELA_HASH_LEN], GError **error);
 /* node_key: the Ed25519 key whose hash is record.signer. */
 int ela_lease_parse(const uint8_t network_id[ELA_NETWORK_LEN], const uint8_t node_key[32],
 	const struct ela_lease_bytes *bytes, struct ela_lease *ret, GError **error);

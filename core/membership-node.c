@@ -242,6 +242,15 @@ static const struct ela_credential *find_node(const struct ela_membership *m, co
 	return NULL;
 }
 
+const struct ela_credential *ela_membership_node(const struct ela_membership *m, const uint8_t node_hash[ELA_HASH_LEN])
+{
+	for (guint i = 0; i < m->credentials->len; i++)
+		if (same(at(m, i)->credential.node_hash, node_hash) &&
+			ela_membership_check(m, &at(m, i)->credential, NULL) == 0)
+			return &at(m, i)->credential;
+	return NULL;
+}
+
 static bool is_in_overlay(const struct ela_membership *m, const struct ela_lease *lease)
 {
 	for (uint32_t i = 0; i < lease->n_places; i++)
@@ -274,6 +283,15 @@ static int check_lease(const struct ela_membership *m, const struct ela_lease *l
 											 !rights.may_core || (credential->roles & ELA_CREDENTIAL_CORE) == 0))
 		return ela_object_refuse(error, EACCES, "record of a core whose user may have none");
 	return 0;
+}
+
+int ela_membership_check_lease(const struct ela_membership *m, const struct ela_lease *lease, GError **error)
+{
+	const struct ela_credential *credential = ela_membership_credential(m, lease->credential);
+
+	if (!credential || !same(credential->node_hash, lease->node_hash))
+		return ela_object_refuse(error, EAGAIN, "record with a credential that is not known here");
+	return check_lease(m, lease, credential, error);
 }
 
 /* Since when, by the home's word; 0 where the home is not known here or is not trusted any more. */
@@ -311,10 +329,8 @@ int ela_membership_check_record(
 	err = ela_lease_parse(m->network_id, node->ed25519, &parts, &standing.lease, error);
 	if (err != 0)
 		return err;
+	err = ela_membership_check_lease(m, &standing.lease, error);
 	standing.credential = ela_membership_credential(m, standing.lease.credential);
-	if (!standing.credential || !same(standing.credential->node_hash, standing.lease.node_hash))
-		return ela_object_refuse(error, EAGAIN, "record with a credential that is not known here");
-	err = check_lease(m, &standing.lease, standing.credential, error);
 	if (err == 0)
 		err = read_mark(m, &parts.mark, &standing.lease, &standing.since_s, error);
 	if (err == 0)

@@ -106,6 +106,9 @@ const struct ela_credential *ela_membership_credential(
 	const struct ela_membership *m, const uint8_t hash[ELA_HASH_LEN]);
 GBytes *ela_membership_credential_bytes(const struct ela_membership *m, const uint8_t hash[ELA_HASH_LEN]);
 
+/* One with this Ed25519 key that is good now; NULL: there is none. Borrowed until the next offer. */
+const struct ela_credential *ela_membership_node(const struct ela_membership *m, const uint8_t node_hash[ELA_HASH_LEN]);
+
 /* What a record that the network stands behind says. */
 struct ela_standing {
 	struct ela_lease lease;
@@ -115,6 +118,8 @@ struct ela_standing {
 /* A record with what may follow it (lease.h). -EAGAIN: fetch lease.credential. Records themselves are not kept here. */
 int ela_membership_check_record(
 	const struct ela_membership *m, const void *bytes, size_t len, struct ela_standing *ret, GError **error);
+/* Is a record that was good still? Its signature is not checked again, so this is cheap. Errors as check_record(). */
+int ela_membership_check_lease(const struct ela_membership *m, const struct ela_lease *lease, GError **error);
 /*
  * Two records of different keys under one ID: negative when a holds it, positive when b does; the same at every node
  * that knows both homes. Whom the address is kept for, else who was countersigned earlier by more than 60 s, else the

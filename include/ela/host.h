@@ -172,7 +172,8 @@ struct ela_host {
 	/*
 	 * [control] This is the newest record of id, and frames for id go to node via next: via = id when it is reached
 	 * directly. Core makes routes, forwarding and the list of members of it; the node's own record is told like any
-	 * other. Borrowed. -EINVAL id or via 0 or 0xffffffff, -EMSGSIZE, -EBADMSG a record that does not check.
+	 * other. Borrowed. -EINVAL id or via 0 or 0xffffffff, -EMSGSIZE, -EBADMSG a record that does not check or takes
+	 * leave, -ENOSPC more than 4,096 IDs.
 	 */
 	int (*record_set)(const struct ela_host *host, uint32_t id, const void *record, uint32_t len, uint32_t via);
 	/* [control] Nothing is routed to id any more (left, expired, revoked). -ENOENT when nothing was. */
@@ -181,7 +182,8 @@ struct ela_host {
 	/*
 	 * [control] The cores of the ring that this node knows of, itself included when it is one: n IDs in rising order,
 	 * none twice. From it core takes parents and spares (thesis 4.2.1): the owner of an ID is the first of them at or
-	 * after it, clockwise. n may be 0. Borrowed. -EINVAL when they are not in order, or one is 0 or 0xffffffff.
+	 * after it, clockwise. n may be 0. Borrowed. -EINVAL when they are not in order, or one is 0 or 0xffffffff; -ENOSPC
+	 * for more than 4,096.
 	 */
 	int (*ring_set)(const struct ela_host *host, const uint32_t *ids, uint32_t n);
 };

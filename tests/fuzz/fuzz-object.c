@@ -133,12 +133,16 @@ static void try_record(const uint8_t *data, size_t len)
 	struct ela_mark mark;
 	GError *error = NULL;
 	GBytes *bytes = NULL;
-	uint8_t node_key[32];
+	uint8_t node_key[32], named[ELA_HASH_LEN];
+	bool is_named;
 
 	if (ela_ed25519_public(node, node_key) != 0 || !taken(ela_lease_split(data, len, &parts, &error), &error))
 		return;
+	is_named = taken(ela_lease_credential(&parts, named, &error), &error);
 	if (!taken(ela_lease_parse(network, node_key, &parts, &lease, &error), &error))
 		return;
+	if (!is_named || memcmp(named, lease.credential, sizeof named) != 0)
+		input_fail("a record names another credential before it is believed");
 	again(ela_lease_sign(&lease, network, node, &bytes, NULL), bytes);
 	if (parts.mark.kind != 0 && taken(ela_mark_parse(network, node_key, &parts.mark, &lease, &mark, &error), &error))
 		again(ela_mark_sign(&mark, network, node, &bytes, NULL), bytes);

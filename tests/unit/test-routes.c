@@ -3,6 +3,7 @@
  * test-routes: what core/host.c gives a routing plugin: prefixes as text good and bad, routes set, moved, taken away
  * and published, peers one by one, messages; and whose lane a counter block is. One node (lone.h), its own host table.
  */
+#include "directory.h"
 #include "fib.h"
 #include "host.h"
 #include "inet.h"
@@ -243,6 +244,80 @@ END_TEST
 /* Each lane its own cache line, control its own. */
 /* ---- a ring ---- */
 
+/* A record whose credential is missing: of whom the directory asks it. */
+static uint32_t wanted_peer, n_wanted;
+
+static void on_want(void *data, const uint8_t hash[ELA_HASH_LEN], uint32_t peer)
+{
+	(void)data;
+	ck_assert_uint_eq(hash[0], 0xcc);
+	wanted_peer = peer;
+	n_wanted++;
+}
+
+static const struct ela_directory_listener wanting = {.want_credential = on_want};
+
+static void on_record(struct lone *l, const void *bytes, uint32_t len)
+{
+	struct ela_record_info info;
+
+	(void)l;
+	ck_assert_int_eq(bench.host->record_check(bench.host, bytes, len, &info), -EAGAIN);
+	got_len = len;
+}
+
+static GBytes *unknown_record(uint8_t number)
+{
+	struct ela_lease lease = {.id = 77, .address = 1, .role = ELA_LEASE_CORE, .credential = {0xcc, number}};
+	GBytes *bytes = NULL;
+	uint8_t key[32] = {number};
+
+	ck_assert_int_eq(ela_lease_sign(&lease, bench.l->node->network_id, key, &bytes, NULL), 0);
+	return bytes;
+}
+
+static void receive_record(struct ela_session *far_end, GBytes *record)
+{
+	const struct ela_path path = lone_path(3);
+	uint8_t message[6 + ELA_RECORD_MAX] = {0, 0, 0, 0, 7, 0}, frame[ELA_RECORD_MAX + 128];
+	uint32_t len = (uint32_t)g_bytes_get_size(record);
+
+	memcpy(message + 6, g_bytes_get_data(record, NULL), len);
+	got_len = 0;
+	len = ela_session_seal_control(far_end, message, 6 + len, frame);
+	lone_receive(bench.l, &path, frame, len, len, len, 0);
+	ck_assert_uint_eq(got_len, g_bytes_get_size(record));
+}
+
+START_TEST(who_brought_a_record)
+{
+	struct ela_node *node = bench.l->node;
+	g_autoptr(GBytes) first = unknown_record(1), second = unknown_record(2);
+	struct ela_membership *m = NULL;
+	struct ela_session *far_end;
+	struct ela_record_info info;
+
+	ck_assert_int_eq(ela_membership_new(node->network_id, &ela_file_system, -1, &m, NULL), 0);
+	node->directory = ela_directory_new(bench.loop, m, NULL, &wanting);
+	node->ring = &ela_directory_services;
+	bench.l->on_message = on_record;
+	(void)lone_session(bench.l, 3, 7, 9, 1, 1);
+	far_end = lone_far_end(bench.l, 3, 7, 9, 1, 1);
+	n_wanted = 0;
+	receive_record(far_end, first);
+	ck_assert(n_wanted == 1 && wanted_peer == number(3));
+	ck_assert_int_eq(
+		bench.host->record_check(bench.host, g_bytes_get_data(second, NULL), (uint32_t)g_bytes_get_size(second), &info),
+		-EAGAIN);
+	ck_assert(n_wanted == 2 && wanted_peer == 0); /* nobody is talking now */
+	ela_session_free(far_end);
+	node->ring = NULL;
+	ela_directory_free(node->directory);
+	node->directory = NULL;
+	ela_membership_free(m);
+}
+END_TEST
+
 static struct {
 	struct ela_node *node;
 	uint32_t calls, id, via, len, n;
@@ -392,6 +467,7 @@ int main(void)
 	tcase_add_test(tc, peers);
 	tcase_add_test(tc, messages);
 	tcase_add_test(tc, messages_come);
+	tcase_add_test(tc, who_brought_a_record);
 	tcase_add_test(tc, no_ring);
 	tcase_add_test(tc, ring_services);
 	tcase_add_test(tc, datagram_flag);
