@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define SECTION "network"
-#define ULA_BITS 48u /* of the overlay's IPv6 prefix: all of its subnets are the network's own */
 
 static const char *const keys[] = {"id", NULL};
 static const char *const ring_keys[] = {"name", "prefix", "bootstrap", NULL};
@@ -101,7 +100,7 @@ static void read_prefix(struct config_load *load)
 static bool is_overlay6(const struct ela_config *config, const struct ela_addr *addr)
 {
 	const struct ela_addr none = {.family = ELA_ADDR_IP4};
-	struct ela_prefix overlay = {.bits = ULA_BITS};
+	struct ela_prefix overlay = {.bits = ELA_OVERLAY6_BITS};
 
 	ela_inet_overlay6(config->network_id, &none, &overlay.addr);
 	return ela_inet_prefix_contains(&overlay, addr);

@@ -29,6 +29,7 @@ bool ela_inet_is_link_local(const struct ela_addr *addr);
 /* Multicast, and IPv4's limited broadcast and class E. */
 bool ela_inet_is_multicast(const struct ela_addr *addr);
 
+#define ELA_OVERLAY6_BITS 48u /* of what is a network's own: all subnets, though it uses one */
 /*
  * The IPv6 address that an IPv4 address of the overlay has beside it: fd | 5 bytes of the network id | 0 (2) makes the
  * /64 of every node, the IPv4 address is its end. Port 0.

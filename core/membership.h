@@ -106,6 +106,9 @@ const struct ela_credential *ela_membership_credential(
 	const struct ela_membership *m, const uint8_t hash[ELA_HASH_LEN]);
 GBytes *ela_membership_credential_bytes(const struct ela_membership *m, const uint8_t hash[ELA_HASH_LEN]);
 
+/* A node is known that has that slot of the user. */
+bool ela_membership_has_slot(const struct ela_membership *m, const uint8_t user_hash[ELA_HASH_LEN], uint32_t slot);
+
 /* What a record that the network stands behind says. */
 struct ela_standing {
 	struct ela_lease lease;
