@@ -92,9 +92,26 @@ static void put_core(GByteArray *out, const struct ela_token_core *core)
 	g_byte_array_append(out, ports, sizeof ports);
 }
 
+static void put_cores(GByteArray *out, const struct ela_token *token)
+{
+	uint8_t n_cores = (uint8_t)token->n_cores;
+
+	g_byte_array_append(out, &n_cores, 1);
+	for (uint32_t i = 0; i < token->n_cores; i++)
+		put_core(out, &token->cores[i]);
+}
+
+GBytes *ela_token_pack_cores(const struct ela_token *token)
+{
+	GByteArray *out = g_byte_array_new();
+
+	put_cores(out, token);
+	return g_byte_array_free_to_bytes(out);
+}
+
 int ela_token_format(const struct ela_token *token, char **ret, GError **error)
 {
-	uint8_t n_cores = (uint8_t)token->n_cores, check[ELA_HASH_LEN];
+	uint8_t check[ELA_HASH_LEN];
 	GByteArray *out;
 	int err;
 
@@ -104,9 +121,7 @@ int ela_token_format(const struct ela_token *token, char **ret, GError **error)
 	g_byte_array_append(out, token->network_id, ELA_NETWORK_LEN);
 	g_byte_array_append(out, token->private_key, 32);
 	put_node(out, token);
-	g_byte_array_append(out, &n_cores, 1);
-	for (uint32_t i = 0; i < token->n_cores; i++)
-		put_core(out, &token->cores[i]);
+	put_cores(out, token);
 	g_byte_array_append(out, g_bytes_get_data(token->grant_bytes, NULL), (guint)g_bytes_get_size(token->grant_bytes));
 	err = ela_object_hash(out->data, out->len, check);
 	g_byte_array_append(out, check, CHECK_LEN);
@@ -173,17 +188,37 @@ static bool take_core(struct reader *r, struct ela_token_core *ret)
 	return ela_x25519_point_ok(ret->x25519) && ela_place_ok(&ret->place);
 }
 
+static bool take_cores(struct reader *r, struct ela_token_core ret[ELA_TOKEN_CORES], uint32_t *ret_n)
+{
+	uint8_t n;
+
+	if (!take(r, &n, 1) || n > ELA_TOKEN_CORES)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (!take_core(r, &ret[i]))
+			return false;
+	*ret_n = n;
+	return true;
+}
+
+int ela_token_parse_cores(
+	const void *bytes, size_t len, struct ela_token_core ret[ELA_TOKEN_CORES], uint32_t *ret_n, GError **error)
+{
+	struct ela_token_core cores[ELA_TOKEN_CORES] = {0};
+	struct reader r = {bytes, len};
+	uint32_t n;
+
+	if (!take_cores(&r, cores, &n) || r.left != 0)
+		return ela_object_refuse(error, EBADMSG, "not the cores of a token");
+	memcpy(ret, cores, sizeof cores);
+	*ret_n = n;
+	return 0;
+}
+
 static bool take_head(struct reader *r, struct ela_token *ret)
 {
-	uint8_t n_cores;
-
-	if (!take(r, ret->network_id, ELA_NETWORK_LEN) || !take(r, ret->private_key, 32) || !take_node(r, ret) ||
-		!take(r, &n_cores, 1) || n_cores > ELA_TOKEN_CORES)
-		return false;
-	for (ret->n_cores = 0; ret->n_cores < n_cores; ret->n_cores++)
-		if (!take_core(r, &ret->cores[ret->n_cores]))
-			return false;
-	return true;
+	return take(r, ret->network_id, ELA_NETWORK_LEN) && take(r, ret->private_key, 32) && take_node(r, ret) &&
+		   take_cores(r, ret->cores, &ret->n_cores);
 }
 
 static int read_token(const uint8_t *bytes, size_t len, uint64_t now_s, struct ela_token *ret, GError **error)

@@ -46,6 +46,11 @@ int ela_token_format(const struct ela_token *token, char **ret, GError **error);
  * -EBADMSG: no slip, somebody made it like this. now_s: -EKEYEXPIRED after the grant's end. ela_token_clear().
  */
 int ela_token_parse(const char *text, uint64_t now_s, struct ela_token *ret, GError **error);
+/* The cores alone, as they stand in a token, for the node's state folder (n | n cores); ret: g_bytes_unref. */
+GBytes *ela_token_pack_cores(const struct ela_token *token);
+/* -EBADMSG: not what pack made. */
+int ela_token_parse_cores(
+	const void *bytes, size_t len, struct ela_token_core ret[ELA_TOKEN_CORES], uint32_t *ret_n, GError **error);
 void ela_token_clear(struct ela_token *token); /* wipes and frees */
 
 #endif
