@@ -103,6 +103,20 @@ void ela_printed_clear(struct ela_printed *tokens, guint n)
 	}
 }
 
+void ela_enter_put_network(GString *reply, const struct ela_outfit *outfit)
+{
+	char prefix[ELA_INET_TEXT], id[2 * ELA_NETWORK_LEN + 1];
+
+	for (size_t i = 0; i < ELA_NETWORK_LEN; i++)
+		(void)g_snprintf(id + 2 * i, 3, "%02x", outfit->network_id[i]); /* always 2 */
+	ela_inet_prefix_text(&outfit->prefix, prefix);
+	ela_json_open(reply, "network", '{');
+	ela_json_put(reply, "name", *outfit->network_name != '\0' ? outfit->network_name : NULL);
+	ela_json_put(reply, "id", id);
+	ela_json_put(reply, "prefix", prefix);
+	ela_json_close(reply, '}');
+}
+
 /* ---- init ---- */
 
 /* A new network on its way. */
@@ -188,25 +202,11 @@ static GString *make_network(struct init *init)
 	return err == 0 ? NULL : ela_enter_refusal(err, error, ELA_CODE_FAILED);
 }
 
-static char *id_text(const uint8_t id[ELA_NETWORK_LEN])
-{
-	GString *text = g_string_new(NULL);
-
-	for (size_t i = 0; i < ELA_NETWORK_LEN; i++)
-		g_string_append_printf(text, "%02x", id[i]);
-	return g_string_free(text, FALSE);
-}
-
-static void print_json(const struct init *init, const char *prefix, const char *recovery)
+static void print_json(const struct init *init, const char *recovery)
 {
 	g_autoptr(GString) reply = ela_reply_begin();
-	g_autofree char *id = id_text(init->found.outfit.network_id);
 
-	ela_json_open(reply, "network", '{');
-	ela_json_put(reply, "name", init->found.network);
-	ela_json_put(reply, "id", id);
-	ela_json_put(reply, "prefix", prefix);
-	ela_json_close(reply, '}');
+	ela_enter_put_network(reply, &init->found.outfit);
 	ela_json_put(reply, "dir", init->site.config);
 	ela_json_put(reply, "state_dir", init->site.state);
 	ela_json_put(reply, "recovery_key", recovery);
@@ -226,7 +226,7 @@ static void print(const struct init *init)
 
 	ela_inet_prefix_text(&init->found.outfit.prefix, prefix);
 	if (init->enter->json) {
-		print_json(init, prefix, recovery);
+		print_json(init, recovery);
 		return;
 	}
 	(void)fprintf(stderr,

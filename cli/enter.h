@@ -7,16 +7,18 @@
 #define ELA_CLI_ENTER_H
 
 #include "invite.h"
+#include "outfit.h"
 #include "place.h"
 
 /* What the command line says beside the verb's words; a text is as it was typed, NULL: not said. */
 struct ela_enter {
 	const char *dir;
-	const char *prefix, *user; /* init */
-	const char *max_nodes;     /* invite */
-	const char *expires;       /* invite, add-node */
-	char **endpoints;          /* NULL-terminated, may be empty */
-	const char *plugin_dir;    /* where the installed plugins are */
+	const char *prefix, *user;  /* init */
+	const char *max_nodes;      /* invite */
+	const char *expires;        /* invite, add-node */
+	const char *name, *address; /* join */
+	char **endpoints;           /* NULL-terminated, may be empty */
+	const char *plugin_dir;     /* where the installed plugins are */
 	bool edge_only, may_invite, no_start, json;
 };
 
@@ -24,6 +26,9 @@ int ela_run_init(const struct ela_enter *enter, const char *network);
 /* One token for each of the users, NULL-terminated. */
 int ela_run_invite(const struct ela_enter *enter, const struct ela_network_place *place, char **users);
 int ela_run_add_node(const struct ela_enter *enter, const struct ela_network_place *place, const char *node);
+
+/* "-": the token is the first line of stdin. */
+int ela_run_join(const struct ela_enter *enter, const char *token);
 
 /* ---- shared by these files ---- */
 
@@ -42,6 +47,9 @@ GString *ela_enter_refusal(int err, GError *error, enum ela_code code);
 GString *ela_enter_refuse_start(const struct ela_enter *enter);
 /* What [components] cipher is on this machine. */
 const char *ela_enter_cipher(const struct ela_enter *enter);
+
+/* "network":{"name","id","prefix"} */
+void ela_enter_put_network(GString *reply, const struct ela_outfit *outfit);
 
 /* Enters the endpoints that were typed, else this machine's addresses, into the tokens. False: *ret_refusal. */
 bool ela_enter_places(const struct ela_enter *enter, struct ela_inviter *inviter, GString **ret_refusal);

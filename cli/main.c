@@ -42,6 +42,8 @@ static const char usage[] =
 	"Makes ELA networks, and shows and steers their elad.\n"
 	"\n"
 	"  init NETWORK       found a network: its keys, its first user and node; prints a token for the next machine\n"
+	"  join TOKEN         make this machine a node of the network that the token is for; - reads it from stdin, where\n"
+	"                     other users of this machine do not see it\n"
 	"  invite USER...     a token for each of these new users, a line each\n"
 	"  add-node NAME      a token for a further machine of one's own\n"
 	"  status             this node, its peers, what is wrong and what to do about it\n"
@@ -54,19 +56,22 @@ static const char usage[] =
 	"  log LEVEL          error, warn, info, debug or trace, until reload  (root or group ela)\n"
 	"  leave              end elad                                         (root or group ela)\n"
 	"\n"
-	"NODE is a name, an overlay address or a node ID. Who has a token is in: give it to nobody else, once.\n"
+	"NODE is a name, an overlay address or a node ID. Whoever has a token is in: give it to its user alone.\n"
 	"\n"
-	"  --dir DIR          the network whose ela.ini is in DIR; init: everything goes there (else " ELA_PLACE_ETC
+	"  --dir DIR          the network whose ela.ini is in DIR; init, join: everything goes there (else " ELA_PLACE_ETC
 	"/NETWORK\n"
 	"                     and " ELA_PLACE_STATE "/NETWORK)\n"
 	"  --network NAME     that of " ELA_PLACE_ETC "/NAME; without both: the only one in " ELA_PLACE_ETC "\n"
 	"  --json             for programs: docs/json.md\n"
 	"  --prefix PREFIX    of init: the overlay's addresses (10.77.0.0/24)\n"
 	"  --user NAME        of init: you, the first user (your login)\n"
-	"  --no-start         of init: make the files and no more\n"
+	"  --no-start         of init and join: make the files and no more\n"
 	"  --endpoint HOST[:PORT]  of init, invite, add-node: where newcomers call this node; up to 3 times (this "
 	"machine's\n"
 	"                     addresses, port 7450)\n"
+	"                     of join: where to ask first, before those of the token\n"
+	"  --name NODE        of join: what to call this machine (what the token says, else its host name)\n"
+	"  --address IP       of join: the overlay address it would like\n"
 	"  --edge-only        of invite: the user's nodes are never core nodes\n"
 	"  --may-invite       of invite: the user may invite others\n"
 	"  --max-nodes N      of invite: how many nodes the user may have (4)\n"
@@ -175,6 +180,12 @@ static int run_init(const struct arguments *arguments, const struct ela_network_
 	return ela_run_init(&arguments->enter, arguments->words[1]);
 }
 
+static int run_join(const struct arguments *arguments, const struct ela_network_place *place)
+{
+	(void)place;
+	return ela_run_join(&arguments->enter, arguments->words[1]);
+}
+
 static int run_invite(const struct arguments *arguments, const struct ela_network_place *place)
 {
 	return ela_run_invite(&arguments->enter, place, arguments->words + 1);
@@ -187,6 +198,7 @@ static int run_add_node(const struct arguments *arguments, const struct ela_netw
 
 static const struct verb verbs[] = {
 	{"init", "NETWORK", run_init, .options = "PuEN", .is_nowhere = true},
+	{"join", "TOKEN", run_join, .options = "aAEN", .is_nowhere = true},
 	{"invite", "USER...", run_invite, .options = "Egimx"},
 	{"add-node", "NAME", run_add_node, .options = "Ex"},
 	{"status", NULL, run_status},
@@ -233,12 +245,14 @@ static const struct option options[] = {
 	{"may-invite", no_argument, NULL, 'i'},
 	{"max-nodes", required_argument, NULL, 'm'},
 	{"expires", required_argument, NULL, 'x'},
+	{"name", required_argument, NULL, 'a'},
+	{"address", required_argument, NULL, 'A'},
 	{"version", no_argument, NULL, 'V'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 /* Those that are not for all verbs: each verb names its own. */
-static const char own_options[] = "cPuNEgimx";
+static const char own_options[] = "cPuNEgimxaA";
 
 static const char *option_name(int letter)
 {
@@ -284,6 +298,12 @@ static int take_option(struct arguments *arguments, int option)
 		break;
 	case 'm':
 		arguments->enter.max_nodes = optarg;
+		break;
+	case 'a':
+		arguments->enter.name = optarg;
+		break;
+	case 'A':
+		arguments->enter.address = optarg;
 		break;
 	case 'x':
 		arguments->enter.expires = optarg;
@@ -370,8 +390,8 @@ static GString *refuse_words(const struct arguments *arguments, const struct ver
 	for (const char *letter = arguments->given; *letter; letter++)
 		if (!verb->options || !strchr(verb->options, *letter))
 			return ela_refusal(ELA_CODE_USAGE, "ela --help", "%s takes no --%s", verb->name, option_name(*letter));
-	if (verb->run == run_init && arguments->network)
-		return ela_refusal(ELA_CODE_USAGE, "ela --help", "init takes no --network: NETWORK is its name");
+	if (arguments->network && (verb->run == run_init || verb->run == run_join))
+		return ela_refusal(ELA_CODE_USAGE, "--dir DIR", "%s takes no --network", verb->name);
 	return NULL;
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# ela init, invite, add-node: exit codes, what is said where, the files, JSON by docs/json.md.
+# ela init, invite, add-node, join: exit codes, what is said where, the files, JSON by docs/json.md.
 # Usage: test-enter.sh ELA ELAD SCHEMA.PY JSON.MD PLUGIN_DIR...
 set -u
 ela=$1 elad=$2 schema=$3 json_md=$4
@@ -73,7 +73,7 @@ net="$work/net"
 
 # ---- init ----
 run 0 --help
-for word in init invite add-node --prefix --user --no-start --endpoint --edge-only --may-invite --max-nodes --expires; do
+for word in init join invite add-node --name --address --prefix --user --no-start --endpoint --edge-only --may-invite --max-nodes --expires; do
 	grep -q -e "$word" "$tmp/out" || fail "--help does not name $word"
 done
 refused 2 'init needs NETWORK' init --dir "$net" --no-start
@@ -179,6 +179,39 @@ run 0 add-node laptop --dir "$net" --endpoint 198.51.100.7 --expires 2d
 tokens 1 add-node
 run 0 add-node --json laptop --dir "$net" --endpoint 198.51.100.7
 as_documented tokens
+
+# ---- join ----
+"$ela" invite aki --dir "$net" --endpoint 198.51.100.7:7000 >"$tmp/token"
+"$ela" add-node laptop --dir "$net" --endpoint 198.51.100.7 >"$tmp/machine"
+token=$(cat "$tmp/token")
+refused 2 'join needs TOKEN' join
+refused 1 'not available yet; remedy: --no-start' join "$token" --dir "$work/b"
+refused 1 'this is no token; expected one line that starts with ela1_' join hello --dir "$work/b" --no-start
+refused 1 'mistyped or cut; copy the whole line' join "${token%?}" --dir "$work/b" --no-start
+refused 1 'this is no token' join - --dir "$work/b" --no-start
+refused 2 '--address here: expected an IPv4 address' join "$token" --address here --dir "$work/b" --no-start
+refused 2 '10.77.0.5 is not the address of a host in the network; expected one of 10.78.0.0/16' join "$token" \
+	--address 10.77.0.5 --dir "$work/b" --no-start
+refused 2 '"a b" is no name for a node' join "$token" --name 'a b' --dir "$work/b" --no-start
+refused 2 '--name is longer than 63' join "$token" --name "$token" --dir "$work/b" --no-start
+refused 2 'b: is no endpoint' join "$token" --endpoint b: --dir "$work/b" --no-start
+refused 2 'join takes no --network' join "$token" --network lab --no-start
+refused 2 'join takes no --user' join "$token" --user x --dir "$work/b" --no-start
+refused 1 'has a network already' join "$token" --dir "$net" --no-start
+run 0 join "$token" --dir "$work/b" --no-start --name desk --address 10.78.0.5 --endpoint core.example
+[ ! -s "$tmp/out" ] || fail "join: stdout is not empty"
+said 'network lab, 10.78.0.0/16, is in .*/b; this machine is node desk of user aki' join
+mode 600 "$work/b/user.pem" "$work/b/node.key" "$work/b/node-sign.key" "$work/b/claim" "$work/b/credential" "$work/b/cores"
+grep -qx 'bootstrap = core.example, 198.51.100.7:7000' "$work/b/ela.ini" || fail "join: ela.ini has other bootstraps"
+grep -qx 'address = 10.78.0.5' "$work/b/ela.ini" || fail "join: ela.ini has another wish"
+# shellcheck disable=SC2086 # a list of options
+"$elad" $dirs --check --config "$work/b/ela.ini" >"$tmp/out" 2>"$tmp/err" || fail "elad --check refuses the ela.ini of join"
+refused 5 'has not joined the network yet' invite kin --dir "$work/b"
+"$ela" join - --dir "$work/c" --no-start --json <"$tmp/machine" >"$tmp/out" 2>"$tmp/err" || fail "join -: exit $?"
+as_documented join
+grep -q '"user":"sada","node":"laptop"' "$tmp/out" || fail "join -: wanted node laptop of user sada"
+[ ! -e "$work/c/user.pem" ] || fail "join -: a further machine has the user's key"
+refused 4 'this machine cannot speak for its user' add-node d --dir "$work/c"
 
 [ $bad -eq 0 ] && echo "ok"
 [ $bad -eq 0 ]
