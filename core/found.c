@@ -23,8 +23,8 @@ static int check_names(const struct ela_found *found, GError **error)
 			return ela_file_fail(
 				error, EINVAL, "\"%s\" is no name; expected 1..63 of A-Z a-z 0-9 - _ . and no dot in front", names[i]);
 	if (!ela_genesis_prefix_ok(&found->outfit.prefix) || found->outfit.prefix.bits > ELA_NETWORK_MAX_BITS)
-		return ela_file_fail(error, EINVAL,
-			"not a prefix for a network; expected an IPv4 unicast one of 8 to 28 bits, host bits zero");
+		return ela_file_fail(
+			error, EINVAL, "not a prefix for a network; expected an IPv4 unicast one of 8 to 28 bits, host bits zero");
 	return 0;
 }
 
