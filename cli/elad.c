@@ -72,7 +72,7 @@ static void put_errors(GString *reply, const char *text)
 	ela_json_close(reply, ']');
 }
 
-int ela_run_check(const struct ela_place *place, const char *elad, char **plugin_dirs, bool json)
+int ela_run_check(const struct ela_network_place *place, const char *elad, char **plugin_dirs, bool json)
 {
 	GPtrArray *words = command(elad, plugin_dirs);
 	g_autoptr(GString) reply = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main: the command line of ela, the command for people. */
+#include "enter.h"
 #include "report.h"
 #include "show.h"
 #include "talk.h"
@@ -14,26 +15,37 @@
 
 #define PINGS 4u
 #define PINGS_MAX 1000000000u
+#define OPTIONS_MAX 32u
 
 struct arguments {
 	const char *dir, *network, *elad;
 	GPtrArray *plugin_dirs;
+	GPtrArray *endpoints; /* char * of argv, NULL at the end when parsed */
+	struct ela_enter enter;
 	uint32_t count;
-	bool has_count, json, version, help;
-	char **words; /* verb and its argument, NULL-terminated */
+	bool json, version, help;
+	char given[OPTIONS_MAX]; /* letters of the options that belong to some verbs alone */
+	char **words;            /* verb and its arguments, NULL-terminated */
 };
 
 struct verb {
 	const char *name;
-	const char *argument; /* what it takes, for people; NULL = nothing */
-	int (*run)(const struct arguments *arguments, const struct ela_place *place);
+	const char *argument; /* what it takes, for people; NULL = nothing; "X..." = one or more */
+	int (*run)(const struct arguments *arguments, const struct ela_network_place *place);
+	const char *options; /* letters of those that are not for all verbs; NULL = none */
+	bool is_nowhere;     /* it needs no network that is there */
 };
 
 static const char usage[] =
 	"Usage: ela [OPTION]... VERB\n"
 	"\n"
-	"Shows and steers the elad of an ELA network.\n"
+	"Makes ELA networks, and shows and steers their elad.\n"
 	"\n"
+	"  init NETWORK       found a network: its keys, its first user and node; prints a token for the next machine\n"
+	"  join TOKEN         make this machine a node of the network that the token is for; - reads it from stdin, where\n"
+	"                     other users of this machine do not see it\n"
+	"  invite USER...     a token for each of these new users, a line each\n"
+	"  add-node NAME      a token for a further machine of one's own\n"
 	"  status             this node, its peers, what is wrong and what to do about it\n"
 	"  peers              its peers alone\n"
 	"  ping NODE          ask a node over its session; -c N times (4; 0 = until interrupted)\n"
@@ -44,11 +56,26 @@ static const char usage[] =
 	"  log LEVEL          error, warn, info, debug or trace, until reload  (root or group ela)\n"
 	"  leave              end elad                                         (root or group ela)\n"
 	"\n"
-	"NODE is a name, an overlay address or a node ID.\n"
+	"NODE is a name, an overlay address or a node ID. Whoever has a token is in: give it to its user alone.\n"
 	"\n"
-	"  --dir DIR          the network whose ela.ini is in DIR\n"
+	"  --dir DIR          the network whose ela.ini is in DIR; init, join: everything goes there (else " ELA_PLACE_ETC
+	"/NETWORK\n"
+	"                     and " ELA_PLACE_STATE "/NETWORK)\n"
 	"  --network NAME     that of " ELA_PLACE_ETC "/NAME; without both: the only one in " ELA_PLACE_ETC "\n"
 	"  --json             for programs: docs/json.md\n"
+	"  --prefix PREFIX    of init: the overlay's addresses (10.77.0.0/24)\n"
+	"  --user NAME        of init: you, the first user (your login)\n"
+	"  --no-start         of init and join: make the files and no more\n"
+	"  --endpoint HOST[:PORT]  of init, invite, add-node: where newcomers call this node; up to 3 times (this "
+	"machine's\n"
+	"                     addresses, port 7450)\n"
+	"                     of join: where to ask first, before those of the token\n"
+	"  --name NODE        of join: what to call this machine (what the token says, else its host name)\n"
+	"  --address IP       of join: the overlay address it would like\n"
+	"  --edge-only        of invite: the user's nodes are never core nodes\n"
+	"  --may-invite       of invite: the user may invite others\n"
+	"  --max-nodes N      of invite: how many nodes the user may have (4)\n"
+	"  --expires TIME     of invite and add-node: until when the token is good, such as 30m or 2d (7d)\n"
 	"  -c, --count N      of ping\n"
 	"  --elad FILE        of check and plugins: the elad to run (" ELA_ELAD_FILE ")\n"
 	"  --plugin-dir DIR   of check and plugins: as of elad\n"
@@ -77,8 +104,8 @@ static bool wants_colour(void)
 }
 
 /* One question; show prints a good reply for people, NULL = it has nothing to say. */
-static int ask(const struct arguments *arguments, const struct ela_place *place, const char *key, bool until_end,
-	void (*show)(const struct ela_json *reply, bool colour))
+static int ask(const struct arguments *arguments, const struct ela_network_place *place, const char *key,
+	bool until_end, void (*show)(const struct ela_json *reply, bool colour))
 {
 	struct ela_answer answer = {0};
 	int code;
@@ -101,59 +128,85 @@ static void show_why(const struct ela_json *reply, bool colour)
 	ela_show_why(reply);
 }
 
-static int run_status(const struct arguments *arguments, const struct ela_place *place)
+static int run_status(const struct arguments *arguments, const struct ela_network_place *place)
 {
 	return ask(arguments, place, NULL, false, ela_show_status);
 }
 
-static int run_peers(const struct arguments *arguments, const struct ela_place *place)
+static int run_peers(const struct arguments *arguments, const struct ela_network_place *place)
 {
 	return ask(arguments, place, NULL, false, ela_show_peers);
 }
 
-static int run_why(const struct arguments *arguments, const struct ela_place *place)
+static int run_why(const struct arguments *arguments, const struct ela_network_place *place)
 {
 	return ask(arguments, place, "node", false, show_why);
 }
 
-static int run_reload(const struct arguments *arguments, const struct ela_place *place)
+static int run_reload(const struct arguments *arguments, const struct ela_network_place *place)
 {
 	return ask(arguments, place, NULL, false, NULL);
 }
 
-static int run_log(const struct arguments *arguments, const struct ela_place *place)
+static int run_log(const struct arguments *arguments, const struct ela_network_place *place)
 {
 	return ask(arguments, place, "level", false, NULL);
 }
 
-static int run_leave(const struct arguments *arguments, const struct ela_place *place)
+static int run_leave(const struct arguments *arguments, const struct ela_network_place *place)
 {
 	return ask(arguments, place, NULL, true, NULL);
 }
 
-static int run_ping(const struct arguments *arguments, const struct ela_place *place)
+static int run_ping(const struct arguments *arguments, const struct ela_network_place *place)
 {
-	return ela_run_ping(place, arguments->words[1], arguments->has_count ? arguments->count : PINGS, arguments->json);
+	return ela_run_ping(place, arguments->words[1], arguments->count, arguments->json);
 }
 
-static int run_check(const struct arguments *arguments, const struct ela_place *place)
+static int run_check(const struct arguments *arguments, const struct ela_network_place *place)
 {
 	return ela_run_check(place, arguments->elad, (char **)arguments->plugin_dirs->pdata, arguments->json);
 }
 
-static int run_plugins(const struct arguments *arguments, const struct ela_place *place)
+static int run_plugins(const struct arguments *arguments, const struct ela_network_place *place)
 {
 	(void)place;
 	return ela_run_plugins(arguments->elad, (char **)arguments->plugin_dirs->pdata, arguments->json);
 }
 
+static int run_init(const struct arguments *arguments, const struct ela_network_place *place)
+{
+	(void)place;
+	return ela_run_init(&arguments->enter, arguments->words[1]);
+}
+
+static int run_join(const struct arguments *arguments, const struct ela_network_place *place)
+{
+	(void)place;
+	return ela_run_join(&arguments->enter, arguments->words[1]);
+}
+
+static int run_invite(const struct arguments *arguments, const struct ela_network_place *place)
+{
+	return ela_run_invite(&arguments->enter, place, arguments->words + 1);
+}
+
+static int run_add_node(const struct arguments *arguments, const struct ela_network_place *place)
+{
+	return ela_run_add_node(&arguments->enter, place, arguments->words[1]);
+}
+
 static const struct verb verbs[] = {
+	{"init", "NETWORK", run_init, .options = "PuEN", .is_nowhere = true},
+	{"join", "TOKEN", run_join, .options = "aAEN", .is_nowhere = true},
+	{"invite", "USER...", run_invite, .options = "Egimx"},
+	{"add-node", "NAME", run_add_node, .options = "Ex"},
 	{"status", NULL, run_status},
 	{"peers", NULL, run_peers},
-	{"ping", "NODE", run_ping},
+	{"ping", "NODE", run_ping, .options = "c"},
 	{"why", "NODE", run_why},
 	{"check", NULL, run_check},
-	{"plugins", NULL, run_plugins},
+	{"plugins", NULL, run_plugins, .is_nowhere = true},
 	{"reload", NULL, run_reload},
 	{"log", "LEVEL", run_log},
 	{"leave", NULL, run_leave},
@@ -161,15 +214,53 @@ static const struct verb verbs[] = {
 
 /* ---- the command line ---- */
 
-static int refuse(const struct arguments *arguments, GString *refusal)
+int ela_run_fail(GString *refusal, bool json)
 {
 	struct ela_answer answer = {0};
 	int code;
 
 	ela_answer_refuse(refusal, &answer);
-	code = ela_run_refuse(&answer, arguments->json);
+	code = ela_run_refuse(&answer, json);
 	ela_answer_clear(&answer);
 	return code;
+}
+
+static int refuse(const struct arguments *arguments, GString *refusal)
+{
+	return ela_run_fail(refusal, arguments->json);
+}
+
+static const struct option options[] = {
+	{"dir", required_argument, NULL, 'd'},
+	{"network", required_argument, NULL, 'n'},
+	{"json", no_argument, NULL, 'j'},
+	{"count", required_argument, NULL, 'c'},
+	{"elad", required_argument, NULL, 'e'},
+	{"plugin-dir", required_argument, NULL, 'p'},
+	{"prefix", required_argument, NULL, 'P'},
+	{"user", required_argument, NULL, 'u'},
+	{"no-start", no_argument, NULL, 'N'},
+	{"endpoint", required_argument, NULL, 'E'},
+	{"edge-only", no_argument, NULL, 'g'},
+	{"may-invite", no_argument, NULL, 'i'},
+	{"max-nodes", required_argument, NULL, 'm'},
+	{"expires", required_argument, NULL, 'x'},
+	{"name", required_argument, NULL, 'a'},
+	{"address", required_argument, NULL, 'A'},
+	{"version", no_argument, NULL, 'V'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+/* Those that are not for all verbs: each verb names its own. */
+static const char own_options[] = "cPuNEgimxaA";
+
+static const char *option_name(int letter)
+{
+	const struct option *at = options;
+
+	while (at->val != letter)
+		at++;
+	return at->name;
 }
 
 static int take_count(struct arguments *arguments)
@@ -179,13 +270,44 @@ static int take_count(struct arguments *arguments)
 	if (!g_ascii_string_to_unsigned(optarg, 10, 0, PINGS_MAX, &count, NULL))
 		return refuse(arguments, ela_refusal(ELA_CODE_USAGE, NULL, "-c %s: expected a whole number", optarg));
 	arguments->count = (uint32_t)count;
-	arguments->has_count = true;
 	return ELA_CODE_OK;
 }
 
 static int take_option(struct arguments *arguments, int option)
 {
+	if (strchr(own_options, option) && !strchr(arguments->given, option))
+		arguments->given[strlen(arguments->given)] = (char)option; /* there is room for each once */
 	switch (option) {
+	case 'P':
+		arguments->enter.prefix = optarg;
+		break;
+	case 'u':
+		arguments->enter.user = optarg;
+		break;
+	case 'E':
+		g_ptr_array_add(arguments->endpoints, optarg);
+		break;
+	case 'N':
+		arguments->enter.no_start = true;
+		break;
+	case 'g':
+		arguments->enter.edge_only = true;
+		break;
+	case 'i':
+		arguments->enter.may_invite = true;
+		break;
+	case 'm':
+		arguments->enter.max_nodes = optarg;
+		break;
+	case 'a':
+		arguments->enter.name = optarg;
+		break;
+	case 'A':
+		arguments->enter.address = optarg;
+		break;
+	case 'x':
+		arguments->enter.expires = optarg;
+		break;
 	case 'd':
 		arguments->dir = optarg;
 		break;
@@ -215,17 +337,6 @@ static int take_option(struct arguments *arguments, int option)
 
 static int parse(struct arguments *arguments, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"dir", required_argument, NULL, 'd'},
-		{"network", required_argument, NULL, 'n'},
-		{"json", no_argument, NULL, 'j'},
-		{"count", required_argument, NULL, 'c'},
-		{"elad", required_argument, NULL, 'e'},
-		{"plugin-dir", required_argument, NULL, 'p'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	int option, code = ELA_CODE_OK;
 
 	opterr = 0;
@@ -237,6 +348,10 @@ static int parse(struct arguments *arguments, int argc, char **argv)
 	}
 	arguments->words = argv + optind; /* which ends with NULL */
 	g_ptr_array_add(arguments->plugin_dirs, NULL);
+	g_ptr_array_add(arguments->endpoints, NULL);
+	arguments->enter.endpoints = (char **)arguments->endpoints->pdata;
+	arguments->enter.dir = arguments->dir;
+	arguments->enter.json = arguments->json;
 	return code;
 }
 
@@ -270,16 +385,19 @@ static GString *refuse_words(const struct arguments *arguments, const struct ver
 		return refuse_verb(words[0]);
 	if (verb->argument && (!words[1] || !*words[1]))
 		return ela_refusal(ELA_CODE_USAGE, "ela --help", "%s needs %s", verb->name, verb->argument);
-	if (words[1] && (!verb->argument || words[2]))
+	if (words[1] && !(verb->argument && g_str_has_suffix(verb->argument, "...")) && (!verb->argument || words[2]))
 		return ela_refusal(ELA_CODE_USAGE, "ela --help", "unexpected \"%s\"", words[verb->argument ? 2 : 1]);
-	if (arguments->has_count && verb->run != run_ping)
-		return ela_refusal(ELA_CODE_USAGE, "ela --help", "%s takes no -c", verb->name);
+	for (const char *letter = arguments->given; *letter; letter++)
+		if (!verb->options || !strchr(verb->options, *letter))
+			return ela_refusal(ELA_CODE_USAGE, "ela --help", "%s takes no --%s", verb->name, option_name(*letter));
+	if (arguments->network && (verb->run == run_init || verb->run == run_join))
+		return ela_refusal(ELA_CODE_USAGE, "--dir DIR", "%s takes no --network", verb->name);
 	return NULL;
 }
 
 static int run(const struct arguments *arguments)
 {
-	struct ela_place place = {0};
+	struct ela_network_place place = {0};
 	const struct verb *verb;
 	GString *refusal;
 	int code;
@@ -290,7 +408,7 @@ static int run(const struct arguments *arguments)
 	}
 	verb = arguments->words[0] ? find_verb(arguments->words[0]) : NULL;
 	refusal = refuse_words(arguments, verb);
-	if (!refusal && verb->run != run_plugins) /* which needs no network */
+	if (!refusal && !verb->is_nowhere)
 		(void)ela_place_find(ELA_PLACE_ETC, arguments->dir, arguments->network, &place, &refusal); /* refusal tells */
 	if (refusal)
 		return refuse(arguments, refusal);
@@ -310,13 +428,15 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = {.elad = ELA_ELAD_FILE};
+	struct arguments arguments = {.elad = ELA_ELAD_FILE, .count = PINGS, .enter = {.plugin_dir = ELA_PLUGINDIR}};
 	int code;
 
 	arguments.plugin_dirs = g_ptr_array_new();
+	arguments.endpoints = g_ptr_array_new();
 	code = parse(&arguments, argc, argv);
 	if (code == ELA_CODE_OK)
 		code = run(&arguments);
 	g_ptr_array_unref(arguments.plugin_dirs);
+	g_ptr_array_unref(arguments.endpoints);
 	return finish(code);
 }

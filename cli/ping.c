@@ -94,7 +94,7 @@ static void sum_up_json(struct tally *t)
 }
 
 /* One question. False: there is no point in asking again; the refusal has been shown. */
-static bool ask(const struct ela_place *place, struct tally *t, int *ret_code)
+static bool ask(const struct ela_network_place *place, struct tally *t, int *ret_code)
 {
 	struct ela_answer answer = {0};
 	bool go_on = true;
@@ -115,7 +115,7 @@ static bool ask(const struct ela_place *place, struct tally *t, int *ret_code)
 	return go_on;
 }
 
-int ela_run_ping(const struct ela_place *place, const char *node, uint32_t count, bool json)
+int ela_run_ping(const struct ela_network_place *place, const char *node, uint32_t count, bool json)
 {
 	g_autofree char *shown = ela_format_text(node);
 	struct tally t = {.asked = node, .node = shown, .json = json ? g_string_new(NULL) : NULL};

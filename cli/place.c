@@ -6,19 +6,21 @@
 
 #include <string.h>
 
-static void use_dir(const char *dir, struct ela_place *ret)
+static void use_dir(const char *dir, struct ela_network_place *ret)
 {
+	ret->config_dir = g_strdup(dir);
+	ret->state_dir = g_strdup(dir);
 	ret->ini = g_build_filename(dir, "ela.ini", NULL);
 	ret->socket = ela_listener_path(dir);
 	ret->start = g_strdup_printf("elad --config %s", ret->ini);
 }
 
-static void use_network(const char *etc, const char *name, struct ela_place *ret)
+static void use_network(const char *etc, const char *name, struct ela_network_place *ret)
 {
-	g_autofree char *state_dir = g_build_filename("/var/lib/ela", name, NULL);
-
-	ret->ini = g_build_filename(etc, name, "ela.ini", NULL);
-	ret->socket = ela_listener_path(state_dir);
+	ret->config_dir = g_build_filename(etc, name, NULL);
+	ret->state_dir = g_build_filename(ELA_PLACE_STATE, name, NULL);
+	ret->ini = g_build_filename(ret->config_dir, "ela.ini", NULL);
+	ret->socket = ela_listener_path(ret->state_dir);
 	ret->start = g_strdup_printf("systemctl start elad@%s", name);
 }
 
@@ -60,7 +62,7 @@ static GPtrArray *list_networks(const char *etc, GString **ret_refusal)
 	return names;
 }
 
-static bool find_only(const char *etc, struct ela_place *ret, GString **ret_refusal)
+static bool find_only(const char *etc, struct ela_network_place *ret, GString **ret_refusal)
 {
 	g_autoptr(GPtrArray) names = list_networks(etc, ret_refusal);
 	bool itself = has_ini(etc);
@@ -88,7 +90,8 @@ static bool find_only(const char *etc, struct ela_place *ret, GString **ret_refu
 	return false;
 }
 
-bool ela_place_find(const char *etc, const char *dir, const char *network, struct ela_place *ret, GString **ret_refusal)
+bool ela_place_find(
+	const char *etc, const char *dir, const char *network, struct ela_network_place *ret, GString **ret_refusal)
 {
 	g_autofree char *sub = NULL;
 
@@ -116,10 +119,12 @@ bool ela_place_find(const char *etc, const char *dir, const char *network, struc
 	return true;
 }
 
-void ela_place_clear(struct ela_place *place)
+void ela_place_clear(struct ela_network_place *place)
 {
+	g_free(place->config_dir);
+	g_free(place->state_dir);
 	g_free(place->ini);
 	g_free(place->socket);
 	g_free(place->start);
-	*place = (struct ela_place){0};
+	*place = (struct ela_network_place){0};
 }

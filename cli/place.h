@@ -7,8 +7,10 @@
 #include <stdbool.h>
 
 #define ELA_PLACE_ETC "/etc/ela"
+#define ELA_PLACE_STATE "/var/lib/ela"
 
-struct ela_place {
+struct ela_network_place {
+	char *config_dir, *state_dir; /* the same with --dir */
 	char *ini;
 	char *socket;
 	char *start; /* the command that starts its elad, for people */
@@ -19,7 +21,7 @@ struct ela_place {
  * in it that has one. False: *ret_refusal says why.
  */
 bool ela_place_find(
-	const char *etc, const char *dir, const char *network, struct ela_place *ret, GString **ret_refusal);
-void ela_place_clear(struct ela_place *place);
+	const char *etc, const char *dir, const char *network, struct ela_network_place *ret, GString **ret_refusal);
+void ela_place_clear(struct ela_network_place *place);
 
 #endif

@@ -30,7 +30,7 @@ void ela_answer_clear(struct ela_answer *answer)
 	*answer = (struct ela_answer){0};
 }
 
-static GString *refuse_connect(const struct ela_place *place, int err)
+static GString *refuse_connect(const struct ela_network_place *place, int err)
 {
 	g_autofree char *remedy = g_strdup_printf("start it: %s", place->start);
 
@@ -42,7 +42,7 @@ static GString *refuse_connect(const struct ela_place *place, int err)
 	return ela_refusal(ELA_CODE_FAILED, NULL, "%s: %s", place->socket, g_strerror(err));
 }
 
-static int open_socket(const struct ela_place *place, GString **ret_refusal)
+static int open_socket(const struct ela_network_place *place, GString **ret_refusal)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd;
@@ -88,7 +88,7 @@ static int receive(int fd, GString *text, bool until_end, gint64 deadline_us)
 	return 0;
 }
 
-static GString *refuse_exchange(const struct ela_place *place, int err)
+static GString *refuse_exchange(const struct ela_network_place *place, int err)
 {
 	if (err == -ETIMEDOUT)
 		return ela_refusal(ELA_CODE_TIMEOUT, "look at its log", "%s: elad does not answer", place->socket);
@@ -110,7 +110,7 @@ static GString *write_request(const char *verb, const char *key, const char *arg
 
 /* Request out, one line in. NULL when that went well, else the refusal. */
 static GString *exchange(
-	const struct ela_place *place, int fd, const GString *request, GString *text, gint64 deadline_us)
+	const struct ela_network_place *place, int fd, const GString *request, GString *text, gint64 deadline_us)
 {
 	/* It fits into the buffer. Who is busy says so without reading: then the reply is there all the same. */
 	int unsent = send(fd, request->str, request->len, MSG_NOSIGNAL) < 0 ? -errno : 0;
@@ -121,8 +121,8 @@ static GString *exchange(
 	return NULL;
 }
 
-void ela_talk(const struct ela_place *place, const char *verb, const char *key, const char *argument, bool until_end,
-	struct ela_answer *ret)
+void ela_talk(const struct ela_network_place *place, const char *verb, const char *key, const char *argument,
+	bool until_end, struct ela_answer *ret)
 {
 	gint64 deadline_us = g_get_monotonic_time() + PATIENCE_US;
 	GString *refusal = NULL, *text = g_string_new(NULL), *request = write_request(verb, key, argument);

@@ -17,8 +17,8 @@ struct ela_answer {
  * Asks elad there: {"verb":VERB} or {"verb":VERB,KEY:ARGUMENT}. Always gives an answer: a refusal when elad is not
  * there, does not let us in or is silent for 12 s. until_end: waits, after a good reply, until elad has gone.
  */
-void ela_talk(const struct ela_place *place, const char *verb, const char *key, const char *argument, bool until_end,
-	struct ela_answer *ret);
+void ela_talk(const struct ela_network_place *place, const char *verb, const char *key, const char *argument,
+	bool until_end, struct ela_answer *ret);
 /* An answer of our own. TAKES refusal. */
 void ela_answer_refuse(GString *refusal, struct ela_answer *ret);
 void ela_answer_clear(struct ela_answer *answer);

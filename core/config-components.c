@@ -95,7 +95,7 @@ void ela_config_read_components(struct config_load *load)
 		load->broken_kinds = UINT32_MAX;
 		return;
 	}
-	ela_config_check_keys(load, SECTION, keys);
+	ela_config_check_keys(load, SECTION, keys, NULL);
 	for (guint i = 0; i < G_N_ELEMENTS(components); i++) {
 		g_autofree const struct ela_loaded **all = load_component(load, &components[i]);
 
@@ -136,6 +136,7 @@ static void report_unknown(struct config_load *load, const struct ela_ini_sectio
 	g_autofree char *all = NULL;
 	g_autofree char *suggestion = NULL;
 
+	g_ptr_array_add(names, (gpointer)(uintptr_t) "network");
 	g_ptr_array_add(names, (gpointer)(uintptr_t) "node");
 	g_ptr_array_add(names, (gpointer)(uintptr_t) "components");
 	for (guint i = 0; i < load->priv->plugins->len; i++) {
@@ -175,8 +176,9 @@ void ela_config_check_sections(struct config_load *load)
 		const struct ela_ini_section *section = g_ptr_array_index(load->ini->sections, i);
 		const struct component *c = component_of(section->name);
 
-		if (strcmp(section->name, "node") == 0 || strcmp(section->name, SECTION) == 0 ||
-			ela_config_peer_name(section->name) != NULL || ela_config_plugin(load->priv, section->name) != NULL)
+		if (strcmp(section->name, "network") == 0 || strcmp(section->name, "node") == 0 ||
+			strcmp(section->name, SECTION) == 0 || ela_config_peer_name(section->name) != NULL ||
+			ela_config_plugin(load->priv, section->name) != NULL)
 			continue;
 		if (c != NULL)
 			check_plugin_section(load, section, c);

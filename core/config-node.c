@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config-node: the section [node]: who this node is. Control thread. */
+/* config-node: the section [node]: who this node is. With a ring it asks for what without one it says. Control thread.
+ */
 #include "config-priv.h"
 #include "crypto.h"
 #include "inet.h"
@@ -12,10 +13,13 @@
 #define USER_NAME_MAX 32u
 
 static const char *const keys[] = {"name", "address", "private-key-file", "lanes", "user", "log-level", NULL};
+static const char *const ring_keys[] = {"role", NULL};
 
 static const char name_expected[] = "1..63 of A-Z a-z 0-9 - _ . and no dot in front";
 static const char address_expected[] = "an IPv4 address with its prefix length 8..30 such as 10.88.0.1/24";
 static const char address6_expected[] = "one IPv6 address with its prefix length 8..126 such as fd00:88::1/64 after it";
+static const char wish_expected[] = "one IPv4 address of the network, without a length, such as 10.77.0.5";
+static const char role_expected[] = "auto, core or edge";
 static const char key_file_expected[] = "a file made by \"elad keygen\"";
 static const char lanes_expected[] = "a whole number 1..16 or auto";
 static const char user_expected[] = "the name of a user, 1..32 of A-Z a-z 0-9 - _ . and no - or . in front";
@@ -104,9 +108,70 @@ static void read_address(struct config_load *load)
 	config->addresses = g_strdupv((char **)(uintptr_t)texts);
 }
 
+/* Why nobody in the network can have it; NULL when somebody can. */
+static const char *wish_fault(const struct ela_prefix *network, const struct ela_addr *addr)
+{
+	struct ela_prefix last = *network;
+
+	ela_inet_prefix_fill(&last);
+	if (!ela_inet_prefix_contains(network, addr))
+		return "is outside the network's prefix; expected an address inside it";
+	if (memcmp(addr, &network->addr, sizeof *addr) == 0)
+		return "is the network itself; expected a host's address in it";
+	if (memcmp(addr, &last.addr, sizeof *addr) == 0)
+		return "is the broadcast address of the network; expected a host's address in it";
+	return NULL;
+}
+
+/* The address that a node gets comes with the records of the network: here it may say which it would like. */
+static void read_wish(struct config_load *load)
+{
+	g_autofree char *text = ela_config_value(load, SECTION, "address", false, wish_expected);
+	const struct ela_prefix *network = &load->config->network_prefix;
+	const char *fault = NULL;
+	struct ela_addr addr;
+
+	if (text == NULL)
+		return;
+	if (ela_inet_addr(text, &addr) != 0 || addr.family != ELA_ADDR_IP4) {
+		ela_config_bad_value(load, SECTION, "address", text, wish_expected);
+		return;
+	}
+	if (network->addr.family != ELA_ADDR_NONE) /* else reported */
+		fault = wish_fault(network, &addr);
+	if (fault != NULL)
+		ela_config_bad_sense(load, SECTION, "address", text, fault);
+	else
+		load->config->wish4 = addr;
+}
+
+static void read_role(struct config_load *load)
+{
+	static const char *const roles[] = {
+		[ELA_CONFIG_AUTO] = "auto", [ELA_CONFIG_CORE] = "core", [ELA_CONFIG_EDGE] = "edge", NULL};
+	g_autofree char *role = ela_config_value(load, SECTION, "role", false, role_expected);
+	g_autofree char *suggestion = NULL;
+	g_autofree char *expected = NULL;
+
+	if (role == NULL)
+		return;
+	for (uint32_t i = 0; roles[i] != NULL; i++) {
+		if (strcmp(role, roles[i]) == 0) {
+			load->config->role = (enum ela_config_role)i;
+			return;
+		}
+	}
+	suggestion = ela_report_suggest(role, roles);
+	expected = g_strconcat(role_expected, suggestion, NULL);
+	ela_config_bad_value(load, SECTION, "role", role, expected);
+}
+
 static void read_private_key(struct config_load *load)
 {
-	g_autofree char *name = ela_config_value(load, SECTION, "private-key-file", true, key_file_expected);
+	bool has_ring = load->config->has_ring;
+	g_autofree char *given = ela_config_value(load, SECTION, "private-key-file", !has_ring, key_file_expected);
+	bool is_set = ela_ini_key(ela_ini_section(load->ini, SECTION), "private-key-file") != NULL;
+	g_autofree char *name = given == NULL && has_ring && !is_set ? g_strdup("node.key") : g_steal_pointer(&given);
 	g_autoptr(GError) error = NULL;
 	struct ela_config *config = load->config;
 
@@ -170,11 +235,17 @@ static void read_log_level(struct config_load *load)
 void ela_config_read_node(struct config_load *load)
 {
 	load->config->log_level = ELA_LOG_INFO;
-	if (!ela_config_need_section(load, SECTION, "name, address and private-key-file"))
+	if (!ela_config_need_section(load, SECTION, load->config->has_ring ? "name" : "name, address and private-key-file"))
 		return;
-	ela_config_check_keys(load, SECTION, keys);
+	ela_config_check_keys(load, SECTION, keys, ring_keys);
 	read_name(load);
-	read_address(load);
+	if (load->config->has_ring) {
+		load->config->addresses = g_new0(char *, 1);
+		read_wish(load);
+		read_role(load);
+	} else {
+		read_address(load);
+	}
 	read_private_key(load);
 	read_lanes(load);
 	read_user(load);

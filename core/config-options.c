@@ -112,7 +112,7 @@ void ela_config_read_options(struct config_load *load, const struct ela_loaded *
 	plugin->loaded = loaded;
 	plugin->options = g_new0(struct config_option, n);
 	g_ptr_array_add(load->priv->plugins, plugin);
-	ela_config_check_keys(load, loaded->section, (const char *const *)names);
+	ela_config_check_keys(load, loaded->section, (const char *const *)names, NULL);
 	for (uint32_t i = 0; i < n; i++)
 		read_option(load, loaded->section, ela_loaded_option(loaded, i), &plugin->options[i]);
 }

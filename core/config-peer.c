@@ -204,24 +204,6 @@ static void read_prefixes(
 	}
 }
 
-/* Endpoints that are never dialled; NULL for a good one or a name. */
-static const char *endpoint_fault(const struct ela_config *config, const struct ela_addr *addr)
-{
-	if (addr->family == ELA_ADDR_NONE)
-		return NULL;
-	if (ela_inet_is_loopback(addr))
-		return "is a loopback address; expected one of the Internet or of the local network";
-	if (ela_inet_is_unspecified(addr))
-		return "is the unspecified address; expected one of the Internet or of the local network";
-	if (ela_inet_is_multicast(addr))
-		return "is a multicast or reserved address; expected one of the Internet or of the local network";
-	if (ela_inet_is_link_local(addr))
-		return "is a link-local address; expected one of the Internet or of the local network";
-	if (ela_inet_prefix_contains(&config->address4, addr) || ela_inet_prefix_contains(&config->address6, addr))
-		return "is inside the virtual network itself; expected an address outside it";
-	return NULL;
-}
-
 static bool read_endpoint(struct config_load *load, const char *section, const char *text, struct ela_config_peer *peer)
 {
 	struct ela_endpoint *endpoint = &peer->endpoints[peer->n_endpoints];
@@ -232,7 +214,7 @@ static bool read_endpoint(struct config_load *load, const char *section, const c
 		return false;
 	}
 	peer->n_endpoints++;
-	fault = endpoint_fault(load->config, &endpoint->addr);
+	fault = ela_config_endpoint_fault(load->config, &endpoint->addr);
 	if (fault == NULL)
 		return true;
 	ela_config_bad_sense(load, section, "endpoint", text, fault);
@@ -316,7 +298,7 @@ static void read_peer(struct config_load *load, const struct ela_ini_section *se
 	if (!ela_key_is_name(name))
 		ela_report_add(load->report, section->line, section->name, NULL,
 			"bad name of a peer; expected 1..63 of A-Z a-z 0-9 - _ . and no dot in front");
-	ela_config_check_keys(load, section->name, keys);
+	ela_config_check_keys(load, section->name, keys, NULL);
 	read_public_key(load, section->name, peer, seen);
 	read_prefixes(load, section->name, peer, seen);
 	read_endpoints(load, section->name, peer);
@@ -372,7 +354,7 @@ static void check_loops(struct config_load *load, const struct ela_config_peer *
 		const char *name = NULL;
 		char prefix[ELA_INET_TEXT];
 
-		if (endpoint->addr.family != ELA_ADDR_NONE && endpoint_fault(load->config, &endpoint->addr) == NULL)
+		if (endpoint->addr.family != ELA_ADDR_NONE && ela_config_endpoint_fault(load->config, &endpoint->addr) == NULL)
 			name = peer_around(seen, &endpoint->addr, prefix);
 		if (name != NULL) {
 			g_autofree char *what = g_strdup_printf("is inside %s of peer %s, so the way to the peer would lead "

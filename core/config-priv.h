@@ -40,6 +40,8 @@ struct config_load {
 	uint8_t public_key[ELA_KEY_LEN]; /* our own */
 };
 
+/* config-network.c: once the routing is known, and before all that depends on whether it has a ring. */
+void ela_config_read_network(struct config_load *load);
 /* config-node.c */
 void ela_config_read_node(struct config_load *load);
 /* config-components.c: loads the plugins; their options; sections that belong to nobody. */
@@ -58,8 +60,12 @@ const char *ela_config_peer_name(const char *section);
 
 /* False, and an error unless the file's headers are damaged, when there is no such section. */
 bool ela_config_need_section(struct config_load *load, const char *section, const char *expected);
-/* An error for each key of section that is not in names (NULL-terminated). */
-void ela_config_check_keys(struct config_load *load, const char *section, const char *const *names);
+/*
+ * An error for each key of section that is neither in names nor in ring_names (NULL-terminated; the second may be
+ * NULL). What is in ring_names counts with a routing that has a ring, and is an error of its own with another.
+ */
+void ela_config_check_keys(
+	struct config_load *load, const char *section, const char *const *names, const char *const *ring_names);
 /* The value; NULL when absent or unreadable. A required key that is absent is an error. g_free. */
 char *ela_config_value(
 	struct config_load *load, const char *section, const char *key, bool is_required, const char *expected);
@@ -74,6 +80,9 @@ void ela_config_bad_sense(
 	struct config_load *load, const char *section, const char *key, const char *value, const char *what);
 /* "; comments stand on lines of their own" for a bad value that seems to end in one, else "". */
 const char *ela_config_comment_hint(const char *value);
+/* What makes an endpoint one that is never dialled; NULL for a good one or a name. */
+const char *ela_config_endpoint_fault(const struct ela_config *config, const struct ela_addr *addr);
+extern const char ela_config_endpoint_inside[]; /* the fault of one inside the virtual network */
 /* False and an error when an element of list is there twice. */
 bool ela_config_check_once(struct config_load *load, const char *section, const char *key, char **list);
 

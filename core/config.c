@@ -6,6 +6,7 @@
 #include "config.h"
 #include "config-priv.h"
 #include "crypto.h"
+#include "inet.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -34,6 +35,10 @@ void ela_config_free(struct ela_config *config)
 	g_free(config->peers);
 	g_free(config->ciphers);
 	g_free(config->transports);
+	for (uint32_t i = 0; i < config->n_bootstraps; i++)
+		g_free(config->bootstraps[i].host);
+	g_free(config->bootstraps);
+	g_free(config->network_name);
 	g_strfreev(config->addresses);
 	g_strfreev(config->warnings);
 	g_free(config->private_key_file);
@@ -71,8 +76,9 @@ struct ela_config *ela_config_parse(
 	config->dir = g_path_get_dirname(file);
 	config->priv = load.priv = priv_new(ini);
 	if (len > 0 && !ini->is_cut) { /* else everything would be missing as well */
-		ela_config_read_node(&load);
 		ela_config_read_components(&load);
+		ela_config_read_network(&load);
+		ela_config_read_node(&load);
 		ela_config_read_peers(&load);
 		ela_config_check_sections(&load);
 	}
@@ -227,14 +233,37 @@ static void diff_options(const struct config_priv *old, const struct config_priv
 	}
 }
 
+static bool same_bootstraps(const struct ela_config *a, const struct ela_config *b)
+{
+	if (a->n_bootstraps != b->n_bootstraps)
+		return false;
+	for (uint32_t i = 0; i < a->n_bootstraps; i++) {
+		if (strcmp(a->bootstraps[i].host, b->bootstraps[i].host) != 0 || a->bootstraps[i].port != b->bootstraps[i].port)
+			return false;
+	}
+	return true;
+}
+
+static void diff_network(const struct ela_config *old, const struct ela_config *fresh, GPtrArray *needs_restart)
+{
+	note(needs_restart, memcmp(old->network_id, fresh->network_id, ELA_NETWORK_ID_LEN) != 0, "network", "id");
+	note(needs_restart, g_strcmp0(old->network_name, fresh->network_name) != 0, "network", "name");
+	note(needs_restart, !ela_inet_prefix_equal(&old->network_prefix, &fresh->network_prefix), "network", "prefix");
+	note(needs_restart, !same_bootstraps(old, fresh), "network", "bootstrap");
+}
+
 void ela_config_diff(const struct ela_config *old, const struct ela_config *fresh, GPtrArray *needs_restart)
 {
 	const struct ela_loaded *old_npd[] = {old->npd, NULL}, *new_npd[] = {fresh->npd, NULL};
 	const struct ela_loaded *old_routing[] = {old->routing, NULL}, *new_routing[] = {fresh->routing, NULL};
 
+	diff_network(old, fresh, needs_restart);
 	note(needs_restart, strcmp(old->name, fresh->name) != 0, "node", "name");
-	note(needs_restart, !g_strv_equal((const char *const *)old->addresses, (const char *const *)fresh->addresses),
+	note(needs_restart,
+		!g_strv_equal((const char *const *)old->addresses, (const char *const *)fresh->addresses) ||
+			memcmp(&old->wish4, &fresh->wish4, sizeof old->wish4) != 0,
 		"node", "address");
+	note(needs_restart, old->role != fresh->role, "node", "role");
 	note(needs_restart, strcmp(old->private_key_file, fresh->private_key_file) != 0, "node", "private-key-file");
 	note(needs_restart, old->lanes != fresh->lanes, "node", "lanes");
 	note(needs_restart, g_strcmp0(old->user, fresh->user) != 0, "node", "user");

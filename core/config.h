@@ -15,6 +15,10 @@
 #define ELA_KEY_LEN 32u
 #define ELA_DEFAULT_PORT 7450u
 #define ELA_MAX_PEERS 1024u
+#define ELA_MAX_BOOTSTRAPS 16u
+#define ELA_NETWORK_ID_LEN 32u
+#define ELA_NETWORK_MIN_BITS 8u /* of the IPv4 prefix of a network that nodes join */
+#define ELA_NETWORK_MAX_BITS 28u
 
 /* An IP prefix, normalised (host bits zero). */
 struct ela_prefix {
@@ -22,7 +26,7 @@ struct ela_prefix {
 	uint32_t bits;        /* 0..32 or 0..128 */
 };
 
-/* "host:port" of a [peer]; host is an address literal or a name to be resolved later. */
+/* "host:port" of a [peer] or of [network]; host is an address literal or a name to be resolved later. */
 struct ela_endpoint {
 	char *host;
 	uint16_t port;
@@ -43,14 +47,26 @@ struct ela_config_peer {
 	uint32_t line;
 };
 
+/* What a node may be in a network with a ring. */
+enum ela_config_role { ELA_CONFIG_AUTO, ELA_CONFIG_CORE, ELA_CONFIG_EDGE };
+
 struct ela_config {
-	char *file; /* as given */
-	char *dir;  /* its folder; relative file names are relative to it */
+	char *file;    /* as given */
+	char *dir;     /* its folder; relative file names are relative to it */
+	bool has_ring; /* the routing finds its peers itself: this is a node of a network that nodes join */
+	/* [network] */
+	uint8_t network_id[ELA_NETWORK_ID_LEN]; /* as given; without a ring by default SHA-256("ela-static-v1") */
+	char *network_name;                     /* for people; NULL when unset. It and what follows: only with a ring */
+	struct ela_prefix network_prefix;       /* IPv4, host bits zero; family NONE without a ring */
+	struct ela_endpoint *bootstraps;        /* n_bootstraps, may be 0 */
+	uint32_t n_bootstraps;
 	/* [node] */
 	char *name;
-	char **addresses;                 /* "10.88.0.1/24", NULL-terminated, IPv4 first, then at most one IPv6 */
-	struct ela_prefix address4;       /* host address kept in addr, bits = prefix length */
+	char **addresses; /* "10.88.0.1/24", NULL-terminated, IPv4 first, then at most one IPv6; none with a ring */
+	struct ela_prefix address4;       /* host address kept in addr, bits = prefix length; family NONE with a ring */
 	struct ela_prefix address6;       /* family NONE when unset */
+	struct ela_addr wish4;            /* with a ring: the IPv4 address it would like; family NONE: any */
+	enum ela_config_role role;        /* with a ring */
 	char *private_key_file;           /* absolute or relative to the process, ready to open */
 	uint8_t private_key[ELA_KEY_LEN]; /* wiped by ela_config_free() */
 	uint32_t lanes;                   /* 0 = choose */

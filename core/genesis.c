@@ -21,7 +21,7 @@ static struct ela_prefix prefix_of(uint32_t address, uint32_t bits)
 	return prefix;
 }
 
-static bool prefix_is_good(const struct ela_prefix *prefix)
+bool ela_genesis_prefix_ok(const struct ela_prefix *prefix)
 {
 	struct ela_prefix masked = *prefix;
 
@@ -41,7 +41,7 @@ int ela_genesis_sign(struct ela_genesis *genesis, const struct ela_rsa *owner, G
 	GVariant *body;
 	int err;
 
-	if (!prefix_is_good(&genesis->prefix))
+	if (!ela_genesis_prefix_ok(&genesis->prefix))
 		return ela_object_refuse(error, EINVAL,
 			"not a prefix for a network; expected an IPv4 unicast one of %u to %u bits, host bits zero", MIN_BITS,
 			MAX_BITS);
@@ -72,7 +72,7 @@ static int read_genesis(const struct ela_object *object, struct ela_genesis *ret
 		return ela_object_refuse(error, EBADMSG, "genesis with a key that is none of ours");
 	if (!ela_body_bytes(body, 1, ret->recovery_hash, ELA_HASH_LEN))
 		return ela_object_refuse(error, EBADMSG, "genesis without the hash of a recovery key");
-	if (!prefix_is_good(&ret->prefix))
+	if (!ela_genesis_prefix_ok(&ret->prefix))
 		return ela_object_refuse(error, EBADMSG, "genesis with a prefix that no network may have");
 	return 0;
 }

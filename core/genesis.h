@@ -20,6 +20,8 @@ struct ela_genesis {
 	uint8_t network_id[ELA_NETWORK_LEN]; /* set by parse and sign */
 };
 
+/* A prefix that a network may have. */
+bool ela_genesis_prefix_ok(const struct ela_prefix *prefix);
 /* genesis->owner and network_id are set from what is made. -EINVAL: a prefix that no network may have. */
 int ela_genesis_sign(struct ela_genesis *genesis, const struct ela_rsa *owner, GBytes **ret, GError **error);
 /* -EBADMSG also when it is not the genesis of network_id. */

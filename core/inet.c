@@ -126,6 +126,16 @@ bool ela_inet_is_multicast(const struct ela_addr *addr)
 	return addr->family == ELA_ADDR_IP4 ? addr->ip[0] >= 224 : addr->ip[0] == 0xff;
 }
 
+void ela_inet_overlay6(const uint8_t network_id[32], const struct ela_addr *ip4, struct ela_addr *ret)
+{
+	struct ela_addr addr = {.family = ELA_ADDR_IP6};
+
+	addr.ip[0] = 0xfd; /* RFC 4193: locally assigned, 40 bits that no other network is likely to have, a subnet */
+	memcpy(addr.ip + 1, network_id, 5);
+	memcpy(addr.ip + 12, ip4->ip, 4);
+	*ret = addr;
+}
+
 /* RFC 1123, 2.1. A last label of digits only is a mistyped IPv4 address, never a name. */
 static bool is_host_name(const char *name)
 {

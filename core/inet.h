@@ -29,6 +29,13 @@ bool ela_inet_is_link_local(const struct ela_addr *addr);
 /* Multicast, and IPv4's limited broadcast and class E. */
 bool ela_inet_is_multicast(const struct ela_addr *addr);
 
+#define ELA_OVERLAY6_BITS 48u /* of what is a network's own: all subnets, though it uses one */
+/*
+ * The IPv6 address that an IPv4 address of the overlay has beside it: fd | 5 bytes of the network id | 0 (2) makes the
+ * /64 of every node, the IPv4 address is its end. Port 0.
+ */
+void ela_inet_overlay6(const uint8_t network_id[32], const struct ela_addr *ip4, struct ela_addr *ret);
+
 /*
  * "host:port", "[v6]:port", "name:port", the port optional. ret->host is g_malloc'ed; addr is set for a literal. 0,
  * -EINVAL.

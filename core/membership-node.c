@@ -67,6 +67,14 @@ int ela_membership_signer(const struct ela_membership *m, const uint8_t signer_h
 	return 0;
 }
 
+bool ela_membership_has_slot(const struct ela_membership *m, const uint8_t user_hash[ELA_HASH_LEN], uint32_t slot)
+{
+	for (guint i = 0; i < m->credentials->len; i++)
+		if (at(m, i)->credential.slot == slot && same(at(m, i)->credential.user, user_hash))
+			return true;
+	return false;
+}
+
 /* ---- is it still good? ---- */
 
 /* Another credential of the slot that is better: a higher serial, or, of one serial, the smaller hash. */

@@ -108,6 +108,8 @@ GBytes *ela_membership_credential_bytes(const struct ela_membership *m, const ui
 
 /* One with this Ed25519 key that is good now; NULL: there is none. Borrowed until the next offer. */
 const struct ela_credential *ela_membership_node(const struct ela_membership *m, const uint8_t node_hash[ELA_HASH_LEN]);
+/* A node is known that has that slot of the user. */
+bool ela_membership_has_slot(const struct ela_membership *m, const uint8_t user_hash[ELA_HASH_LEN], uint32_t slot);
 
 /* What a record that the network stands behind says. */
 struct ela_standing {

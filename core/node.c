@@ -270,11 +270,9 @@ static void soon(void *data)
 
 static bool make_identity(struct ela_node *node, GError **error)
 {
-	static const char name[] = "ela-static-v1";
-	const struct ela_bytes part = {name, sizeof name - 1};
-
+	memcpy(node->network_id, node->config->network_id, sizeof node->network_id);
 	memcpy(node->private_key, node->config->private_key, ELA_KEY_LEN);
-	if (ela_sha256(&part, 1, node->network_id) != 0 || ela_x25519_public(node->private_key, node->public_key) != 0 ||
+	if (ela_x25519_public(node->private_key, node->public_key) != 0 ||
 		ela_handshake_mac1_key(node->network_id, node->public_key, node->mac1_key) != 0 ||
 		ela_cookie_key(node->network_id, node->public_key, node->cookie_key) != 0 ||
 		ela_own_take(node, &node->config->address4, &node->config->address6) != 0) {

@@ -2,6 +2,7 @@
 /* token: invitations as one line of text and back (see token.h). Pure functions. Control thread. */
 #include "token.h"
 #include "frame.h"
+#include "keys.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #define FAMILY_PREFIX "ela"
 #define PREFIX "ela1_"
 #define CHECK_LEN 4u
-#define FIXED_LEN (ELA_NETWORK_LEN + 32u + 1u)
+#define FIXED_LEN (ELA_NETWORK_LEN + 32u + 4u + 1u + 1u + 2u + 1u + 1u)
 
 /* ---- base64 of RFC 4648 section 5, without padding ---- */
 
@@ -58,6 +59,26 @@ static bool decode(const char *text, size_t len, uint8_t *out, size_t *ret_len)
 
 /* ---- writing ---- */
 
+static void put_name(GByteArray *out, const char *name)
+{
+	uint8_t len = (uint8_t)strlen(name); /* below ELA_NAME_ROOM */
+
+	g_byte_array_append(out, &len, 1);
+	g_byte_array_append(out, (const uint8_t *)name, len);
+}
+
+static void put_node(GByteArray *out, const struct ela_token *token)
+{
+	uint8_t bits = (uint8_t)token->prefix.bits, slot[2];
+
+	ela_put16(slot, (uint16_t)token->slot);
+	g_byte_array_append(out, token->prefix.addr.ip, 4);
+	g_byte_array_append(out, &bits, 1);
+	put_name(out, token->network_name);
+	g_byte_array_append(out, slot, sizeof slot);
+	put_name(out, token->node_name);
+}
+
 static void put_core(GByteArray *out, const struct ela_token_core *core)
 {
 	const struct ela_addr *addr = &core->place.addr;
@@ -71,9 +92,26 @@ static void put_core(GByteArray *out, const struct ela_token_core *core)
 	g_byte_array_append(out, ports, sizeof ports);
 }
 
+static void put_cores(GByteArray *out, const struct ela_token *token)
+{
+	uint8_t n_cores = (uint8_t)token->n_cores;
+
+	g_byte_array_append(out, &n_cores, 1);
+	for (uint32_t i = 0; i < token->n_cores; i++)
+		put_core(out, &token->cores[i]);
+}
+
+GBytes *ela_token_pack_cores(const struct ela_token *token)
+{
+	GByteArray *out = g_byte_array_new();
+
+	put_cores(out, token);
+	return g_byte_array_free_to_bytes(out);
+}
+
 int ela_token_format(const struct ela_token *token, char **ret, GError **error)
 {
-	uint8_t n_cores = (uint8_t)token->n_cores, check[ELA_HASH_LEN];
+	uint8_t check[ELA_HASH_LEN];
 	GByteArray *out;
 	int err;
 
@@ -82,9 +120,8 @@ int ela_token_format(const struct ela_token *token, char **ret, GError **error)
 	out = g_byte_array_sized_new(ELA_TOKEN_MAX); /* never moved: nothing secret is left behind */
 	g_byte_array_append(out, token->network_id, ELA_NETWORK_LEN);
 	g_byte_array_append(out, token->private_key, 32);
-	g_byte_array_append(out, &n_cores, 1);
-	for (uint32_t i = 0; i < token->n_cores; i++)
-		put_core(out, &token->cores[i]);
+	put_node(out, token);
+	put_cores(out, token);
 	g_byte_array_append(out, g_bytes_get_data(token->grant_bytes, NULL), (guint)g_bytes_get_size(token->grant_bytes));
 	err = ela_object_hash(out->data, out->len, check);
 	g_byte_array_append(out, check, CHECK_LEN);
@@ -113,6 +150,29 @@ static bool take(struct reader *r, void *ret, size_t len)
 	return true;
 }
 
+static bool take_name(struct reader *r, char ret[ELA_NAME_ROOM])
+{
+	uint8_t len;
+
+	if (!take(r, &len, 1) || len >= ELA_NAME_ROOM || !take(r, ret, len))
+		return false;
+	ret[len] = '\0';
+	return strlen(ret) == len && (len == 0 || ela_key_is_name(ret));
+}
+
+static bool take_node(struct reader *r, struct ela_token *ret)
+{
+	uint8_t bits, slot[2];
+
+	ret->prefix.addr.family = ELA_ADDR_IP4;
+	if (!take(r, ret->prefix.addr.ip, 4) || !take(r, &bits, 1) || !take_name(r, ret->network_name) ||
+		!take(r, slot, sizeof slot) || !take_name(r, ret->node_name))
+		return false;
+	ret->prefix.bits = bits;
+	ret->slot = ela_get16(slot);
+	return bits <= ELA_NETWORK_MAX_BITS && ela_genesis_prefix_ok(&ret->prefix) && ret->slot < ELA_USER_NODES_MAX;
+}
+
 static bool take_core(struct reader *r, struct ela_token_core *ret)
 {
 	struct ela_addr *addr = &ret->place.addr;
@@ -128,17 +188,37 @@ static bool take_core(struct reader *r, struct ela_token_core *ret)
 	return ela_x25519_point_ok(ret->x25519) && ela_place_ok(&ret->place);
 }
 
+static bool take_cores(struct reader *r, struct ela_token_core ret[ELA_TOKEN_CORES], uint32_t *ret_n)
+{
+	uint8_t n;
+
+	if (!take(r, &n, 1) || n > ELA_TOKEN_CORES)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (!take_core(r, &ret[i]))
+			return false;
+	*ret_n = n;
+	return true;
+}
+
+int ela_token_parse_cores(
+	const void *bytes, size_t len, struct ela_token_core ret[ELA_TOKEN_CORES], uint32_t *ret_n, GError **error)
+{
+	struct ela_token_core cores[ELA_TOKEN_CORES] = {0};
+	struct reader r = {bytes, len};
+	uint32_t n;
+
+	if (!take_cores(&r, cores, &n) || r.left != 0)
+		return ela_object_refuse(error, EBADMSG, "not the cores of a token");
+	memcpy(ret, cores, sizeof cores);
+	*ret_n = n;
+	return 0;
+}
+
 static bool take_head(struct reader *r, struct ela_token *ret)
 {
-	uint8_t n_cores;
-
-	if (!take(r, ret->network_id, ELA_NETWORK_LEN) || !take(r, ret->private_key, 32) || !take(r, &n_cores, 1) ||
-		n_cores > ELA_TOKEN_CORES)
-		return false;
-	for (ret->n_cores = 0; ret->n_cores < n_cores; ret->n_cores++)
-		if (!take_core(r, &ret->cores[ret->n_cores]))
-			return false;
-	return true;
+	return take(r, ret->network_id, ELA_NETWORK_LEN) && take(r, ret->private_key, 32) && take_node(r, ret) &&
+		   take_cores(r, ret->cores, &ret->n_cores);
 }
 
 static int read_token(const uint8_t *bytes, size_t len, uint64_t now_s, struct ela_token *ret, GError **error)
@@ -155,6 +235,8 @@ static int read_token(const uint8_t *bytes, size_t len, uint64_t now_s, struct e
 		g_prefix_error(error, "this token is malformed; ask for a new one: ");
 		return err;
 	}
+	if (!ret->grant.is_machine && ret->slot != 0)
+		return ela_object_refuse(error, EBADMSG, "this token is malformed; ask for a new one");
 	if (ela_ed25519_public(ret->private_key, public_key) != 0)
 		return ela_object_refuse(error, EIO, "libcrypto makes no key");
 	if (memcmp(public_key, ret->grant.token_key, sizeof public_key) != 0)

@@ -2,11 +2,15 @@
 /*
  * token: the one line by which somebody is invited:
  *
- *   "ela1_" URL-safe base64 of: network id (32) | token's private key (32) | n (1) | n cores | grant | check (4)
+ *   "ela1_" URL-safe base64 of: network id (32) | token's private key (32) | IPv4 prefix of the network (4) | its bits
+ *   (1) | name of the network | slot of the node (2) | name of the node | n (1) | n cores | grant | check (4)
+ *   name: length (1), 0: none | that many bytes
  *   core: X25519 key (32) | 4 or 6 (1) | IPv4 (4) or IPv6 (16) address | TCP port (2) | UDP port (2)
  *
  * The check is the start of the SHA-256 of all in front of it: it tells a slip of the hand from a forgery, nothing
- * more. A token is a secret: wipe the struct and the text. Plain values; control thread; errors as in object.h.
+ * more. What is in front of the cores is what the newcomer's ela.ini and credential say; the genesis and the list,
+ * which he gets when he joins, have the last word. A token is a secret: wipe the struct and the text. Plain values;
+ * control thread; errors as in object.h.
  */
 #ifndef ELA_CORE_TOKEN_H
 #define ELA_CORE_TOKEN_H
@@ -24,7 +28,11 @@ struct ela_token_core {
 
 struct ela_token {
 	uint8_t network_id[ELA_NETWORK_LEN];
-	uint8_t private_key[32]; /* Ed25519 */
+	uint8_t private_key[32];          /* Ed25519 */
+	struct ela_prefix prefix;         /* 8..28 bits, as ela.ini takes it */
+	char network_name[ELA_NAME_ROOM]; /* "": it has none */
+	uint32_t slot;                    /* of a further machine; 0 of a new user's node */
+	char node_name[ELA_NAME_ROOM];    /* what whoever invites would call the node; "": anything */
 	struct ela_token_core cores[ELA_TOKEN_CORES];
 	uint32_t n_cores;       /* 0: the one who invited calls the newcomer */
 	GBytes *grant_bytes;    /* the object; owned */
@@ -38,6 +46,11 @@ int ela_token_format(const struct ela_token *token, char **ret, GError **error);
  * -EBADMSG: no slip, somebody made it like this. now_s: -EKEYEXPIRED after the grant's end. ela_token_clear().
  */
 int ela_token_parse(const char *text, uint64_t now_s, struct ela_token *ret, GError **error);
+/* The cores alone, as they stand in a token, for the node's state folder (n | n cores); ret: g_bytes_unref. */
+GBytes *ela_token_pack_cores(const struct ela_token *token);
+/* -EBADMSG: not what pack made. */
+int ela_token_parse_cores(
+	const void *bytes, size_t len, struct ela_token_core ret[ELA_TOKEN_CORES], uint32_t *ret_n, GError **error);
 void ela_token_clear(struct ela_token *token); /* wipes and frees */
 
 #endif

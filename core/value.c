@@ -93,6 +93,15 @@ int ela_value_size(const char *text, int64_t *ret)
 	return parse_scaled(text, size_units, ret);
 }
 
+int ela_value_hex(const char *text, uint8_t *out, size_t len)
+{
+	if (strlen(text) != 2 * len || strspn(text, "0123456789abcdefABCDEF") != 2 * len)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		out[i] = (uint8_t)(g_ascii_xdigit_value(text[2 * i]) << 4 | g_ascii_xdigit_value(text[2 * i + 1]));
+	return 0;
+}
+
 static int parse_choice(const char *choices, const char *text, int64_t *ret)
 {
 	g_auto(GStrv) names = g_strsplit(choices, "|", -1);

@@ -5,6 +5,7 @@
 #define ELA_CORE_VALUE_H
 
 #include <ela/plugin.h>
+#include <stddef.h>
 
 #define ELA_NS_PER_MS 1000000ll
 #define ELA_NS_PER_S 1000000000ll
@@ -14,6 +15,9 @@ int ela_value_int(const char *text, int64_t *ret);      /* -5, 0, 1420; no sign 
 int ela_value_duration(const char *text, int64_t *ret); /* ns: 250ms 25s 3m 2h 7d, 0 */
 int ela_value_rate(const char *text, int64_t *ret);     /* bit/s: 500kbit 10mbit 1gbit, powers of 1000, 0 */
 int ela_value_size(const char *text, int64_t *ret);     /* bytes: 1500 64k 8M, powers of 1024 */
+
+/* Exactly len bytes as hex digits of either case. 0, -EINVAL; out is untouched on failure. */
+int ela_value_hex(const char *text, uint8_t *out, size_t len);
 
 /*
  * One value of an option by its table entry, list elements one by one. 0, -EINVAL (form, or none of the choices),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz-config: ela.ini, core/ini.c, core/config-check.c, core/config-components.c, core/config-node.c,
- * core/config-options.c, core/config-peer.c, core/inet.c, core/value.c, core/suggest.c. Input: a file's content.
- * Nothing is read from the disk: the plugins are linked in and the private key is left alone. Either there are errors,
- * one a line and by rising line, or a config whose every part is what later code relies on.
+ * fuzz-config: ela.ini, core/ini.c, core/config-check.c, core/config-components.c, core/config-network.c,
+ * core/config-node.c, core/config-options.c, core/config-peer.c, core/inet.c, core/value.c, core/suggest.c. Input: a
+ * file's content. Nothing is read from the disk: the plugins are linked in and the private key is left alone. Either
+ * there are errors, one a line and by rising line, or a config whose every part is what later code relies on.
  */
 #include "config.h"
 #include "fake-plugins.h"
@@ -42,17 +42,54 @@ static void check_errors(const GPtrArray *errors)
 	}
 }
 
+static void check_endpoint(const struct ela_config *config, const struct ela_endpoint *endpoint)
+{
+	must(endpoint->port != 0 && *endpoint->host != '\0' && strlen(endpoint->host) <= 254);
+	if (endpoint->addr.family == ELA_ADDR_NONE)
+		return;
+	must(endpoint->addr.port == endpoint->port);
+	must(!ela_inet_prefix_contains(&config->address4, &endpoint->addr));
+	must(!ela_inet_prefix_contains(&config->network_prefix, &endpoint->addr));
+}
+
+static void check_network(const struct ela_config *config)
+{
+	const struct ela_prefix *prefix = &config->network_prefix;
+	struct ela_prefix first = *prefix, last = *prefix, wish = {.addr = config->wish4, .bits = prefix->bits};
+
+	must(prefix->addr.family == ELA_ADDR_IP4 && prefix->bits >= ELA_NETWORK_MIN_BITS &&
+		 prefix->bits <= ELA_NETWORK_MAX_BITS);
+	ela_inet_prefix_mask(&first);
+	must(ela_inet_prefix_equal(&first, prefix));
+	ela_inet_prefix_fill(&last);
+	must(config->wish4.family == ELA_ADDR_NONE ||
+		 (ela_inet_prefix_contains(prefix, &config->wish4) && !ela_inet_prefix_equal(&wish, &first) &&
+			 !ela_inet_prefix_equal(&wish, &last)));
+	must(config->network_name == NULL || ela_key_is_name(config->network_name));
+	must(config->n_bootstraps <= ELA_MAX_BOOTSTRAPS && config->role <= ELA_CONFIG_EDGE);
+	for (uint32_t i = 0; i < config->n_bootstraps; i++)
+		check_endpoint(config, &config->bootstraps[i]);
+	must(config->addresses[0] == NULL && config->address4.addr.family == ELA_ADDR_NONE && config->n_peers == 0);
+}
+
 static void check_node(const struct ela_config *config)
 {
 	struct ela_prefix masked = config->address4;
 
 	must(ela_key_is_name(config->name) && config->lanes <= ELA_MAX_LANES && config->log_level <= ELA_LOG_TRACE);
-	must(config->private_key_file != NULL && config->addresses[0] != NULL);
+	must(config->private_key_file != NULL);
+	must(config->npd != NULL && config->routing != NULL && config->ciphers[0] != NULL && config->transports[0] != NULL);
+	must(config->has_ring == config->routing->has_ring);
+	if (config->has_ring) {
+		check_network(config);
+		return;
+	}
+	must(config->addresses[0] != NULL && config->n_bootstraps == 0 && config->network_name == NULL);
+	must(config->network_prefix.addr.family == ELA_ADDR_NONE && config->wish4.family == ELA_ADDR_NONE);
 	must(config->address4.addr.family == ELA_ADDR_IP4 && config->address4.bits >= 8 && config->address4.bits <= 30);
 	ela_inet_prefix_mask(&masked);
 	must(!ela_inet_prefix_equal(&masked, &config->address4));
 	must((config->address6.addr.family == ELA_ADDR_IP6) == (config->addresses[1] != NULL));
-	must(config->npd != NULL && config->routing != NULL && config->ciphers[0] != NULL && config->transports[0] != NULL);
 }
 
 static void check_peer(const struct ela_config *config, const struct ela_config_peer *peer)
@@ -66,13 +103,8 @@ static void check_peer(const struct ela_config *config, const struct ela_config_
 		ela_inet_prefix_mask(&again);
 		must(ela_inet_prefix_equal(&again, &peer->prefixes[i]));
 	}
-	for (uint32_t i = 0; i < peer->n_endpoints; i++) {
-		const struct ela_endpoint *endpoint = &peer->endpoints[i];
-
-		must(endpoint->port != 0 && *endpoint->host != '\0' && strlen(endpoint->host) <= 254);
-		must(endpoint->addr.family == ELA_ADDR_NONE || endpoint->addr.port == endpoint->port);
-		must(!ela_inet_prefix_contains(&config->address4, &endpoint->addr));
-	}
+	for (uint32_t i = 0; i < peer->n_endpoints; i++)
+		check_endpoint(config, &peer->endpoints[i]);
 }
 
 /* Every value of every option keeps its bounds. */

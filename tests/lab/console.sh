@@ -66,7 +66,7 @@ json_is error 3 status
 ela_is 'no such folder' 5 'no such folder' --dir "$T/none" status
 ela_is 'no verb' 2 'which verb'
 ela_is 'an unknown verb' 2 'did you mean "status"' statsu
-ela_is 'a verb of later' 2 'no verb "init"' init
+ela_is 'a verb of later' 2 'no verb "users"' users
 ela_is 'too many words' 2 'unexpected "b"' status b
 ela_is 'ping without a node' 2 'ping needs NODE' ping
 ela_is 'a bad count' 2 'whole number' ping -c many b

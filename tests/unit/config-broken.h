@@ -95,7 +95,7 @@ static const struct broken broken[] = {
 	{5, "log-level = loud", 0, "[node] log-level: bad value \"loud\"; expected error, warn, info, debug or trace"},
 	{5, "log-level = inf", 0, "[node] log-level: bad value \"inf\"; expected*; did you mean \"info\"?"},
 	{5, "loglevel = info", 0, "[node] loglevel: unknown key;*; did you mean \"log-level\"?"},
-	{5, "role = core", 0, "[node] role: unknown key; expected name, address"},
+	{5, "role = core", 0, "[node] role: is for a routing with a ring, and route-static has none; expected"},
 	/* [components] */
 	{7, "", 6, "[components] npd: key is missing; expected one device plugin"},
 	{7, "npd = tn", 0,
@@ -122,8 +122,10 @@ static const struct broken broken[] = {
 	{9, "transport = tcp", 14,
 		"[transport-udp]: plugin is not loaded;*\n*:20: [peer b] transport: bad value \"udp\"; expected*(tcp)"},
 	{10, "", 6, "[components] routing: key is missing; expected one routing plugin"},
-	{10, "routing = chord", 16,
-		"[peer b]: route-chord finds its peers itself; expected this section removed, or routing = static"},
+	{10, "routing = chord", 3,
+		"[node] address: bad value \"10.88.0.1/24\"; expected one IPv4 address of the network*\n"
+		"*:16: [peer b]: route-chord finds its peers itself; expected this section removed, or routing = static*\n"
+		"*:21: [network]: section is missing; expected it with id and prefix"},
 	{10, "routing = statik", 0, "[components] routing: plugin \"statik\" is not installed:*; did you mean \"static\"?"},
 	{10, "routing = static\nrooting = static", 11, "[components] rooting: unknown key;*; did you mean \"routing\"?"},
 	/* a plugin's options: each type, bad form, out of range, misspelt, twice */
@@ -159,7 +161,7 @@ static const struct broken broken[] = {
 	/* [peer b] */
 	{16, "[peer b/c]", 0, "[peer b/c]: bad name of a peer; expected"},
 	{16, "[peer  b]", 0, "[peer  b]: bad name of a peer; expected"},
-	{16, "[peer]", 0, "[peer]: unknown section; expected one of node, components, npd-tun,"},
+	{16, "[peer]", 0, "[peer]: unknown section; expected one of network, node, components, npd-tun,"},
 	{16, "[pear b]", 0, "[pear b]: unknown section; expected one of"},
 	{17, "", 16, "[peer b] public-key: key is missing; expected a public key in base64"},
 	{17, "public-key = abc", 0, "[peer b] public-key: bad value \"abc\"; expected a public key in base64"},
@@ -243,7 +245,8 @@ static const struct broken broken[] = {
 	{21, "[npd-tun]", 0, "[npd-tun]: section given twice, first in line 12"},
 	{21, "[Node]", 0, "[Node]: unknown section;*; did you mean \"node\"?"},
 	{21, "[npd-tum]", 0, "[npd-tum]: unknown section;*; did you mean \"npd-tun\"?"},
-	{21, "[network]", 0, "[network]: unknown section; expected one of node, components,"},
+	{21, "[nework]", 0,
+		"[nework]: unknown section; expected one of network, node, components,*did you mean \"network\"?"},
 	{21, "[transport-quic]", 0, "[transport-quic]: unknown section;"},
 	{21, "[npd-mem]", 0, "[npd-mem]: plugin is not loaded; expected mem in the key npd of [components]"},
 	{21, "[peer c", 0, "bad section header \"[peer c\"; expected a name in brackets"},

@@ -351,6 +351,8 @@ static struct ela_config *configure(struct ela_loader *loader, const struct lone
 	struct ela_config *config;
 	char text[ELA_KEY_TEXT];
 
+	if (spec->network)
+		g_string_append_printf(ini, "[network]\nid = %s\n", spec->network);
 	g_string_append_printf(ini,
 		"[node]\nname = n%u\naddress = 10.88.0.%u/24, fd88::%x/64\nprivate-key-file = none\nlanes = %u\nlog-level = "
 		"error\n"

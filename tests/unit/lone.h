@@ -24,6 +24,7 @@ struct lone_spec {
 	bool dials;           /* the peers have endpoints: handshakes start by themselves */
 	const char *host;     /* those are this name, with port 7450; NULL: addresses */
 	bool stream;          /* at those, over the stream transport */
+	const char *network;  /* id of the network in hex; NULL: none */
 };
 
 /* A stream connection's end; freed when core closes it. */

@@ -376,8 +376,8 @@ START_TEST(missing_sections)
 
 	ck_assert_ptr_null(load_text(text, sizeof text - 1, errors));
 	ck_assert_uint_eq(errors->len, 2);
-	ck_assert_ptr_nonnull(strstr(errors->pdata[0], ":2: [node]: section is missing; expected it with name"));
-	ck_assert_ptr_nonnull(strstr(errors->pdata[1], ":2: [components]: section is missing; expected it with npd"));
+	ck_assert_ptr_nonnull(strstr(errors->pdata[0], ":2: [components]: section is missing; expected it with npd"));
+	ck_assert_ptr_nonnull(strstr(errors->pdata[1], ":2: [node]: section is missing; expected it with name"));
 }
 END_TEST
 
@@ -648,7 +648,7 @@ START_TEST(diff_routing)
 	struct ela_config *old = load_good(text), *fresh;
 	g_autoptr(GPtrArray) needs = errors_new();
 
-	memcpy(strstr(text, "static"), "chord ", 6);
+	memcpy(strstr(text, "static"), "table ", 6);
 	memcpy(strstr(text, "tun"), "mem", 3);
 	fresh = load_good(text);
 	ela_config_diff(old, fresh, needs);

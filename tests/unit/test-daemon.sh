@@ -167,7 +167,10 @@ cp "$tmp/saved" "$tmp/a.ini"
 
 # ---- a ring where there are no records ----
 mark=0
-sed 's/^routing = static/routing = chord/' "$tmp/a.ini" >"$tmp/ring.ini"
+{
+	printf '[network]\nid = %064d\nprefix = 10.88.0.0/24\n' 7
+	sed 's/^routing = static/routing = chord/; s/^address = .*/address = 10.88.0.1/' "$tmp/a.ini"
+} >"$tmp/ring.ini"
 # shellcheck disable=SC2086 # a list of options
 "$elad" $dirs --config "$tmp/ring.ini" >"$tmp/log" 2>&1 </dev/null
 code=$?

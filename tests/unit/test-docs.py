@@ -7,7 +7,8 @@ docs/protocol.md: its block of timers says what core's files define, and has eve
 Every *.md: links to files of the tree lead somewhere, links to headings too.
 README.md: the counters that it sends people to are there; its ini blocks are files that "elad --check" takes, with a public key in
 the place of the words for one.
-examples/ela.ini: elad takes it, also with all of its commented keys; it has every option of the plugins and no other.
+examples/ela.ini and ela-ring.ini: elad takes them, also with all of their commented keys; they have every option of the plugins and
+no other.
 """
 import pathlib
 import re
@@ -146,10 +147,14 @@ def counters_named(root):
 
 
 def example(root, elad):
-    text = (root / "examples/ela.ini").read_text()
-    full = re.sub(r"^# ([a-z-]+ = .*)$", r"\1", text, flags=re.M).replace("user = ela\n", "user = root\n")
-    yield from elad.refuses("example.ini", text)
-    yield from elad.refuses("example-full.ini", full)
+    """Both example files: each as it is and with all keys; the options of all plugins are in one of them."""
+    whole = ""
+    for name in ("ela.ini", "ela-ring.ini"):
+        text = (root / "examples" / name).read_text()
+        full = re.sub(r"^# ([a-z0-9-]+ = .*)$", r"\1", text, flags=re.M).replace("user = ela\n", "user = root\n")
+        yield from elad.refuses(f"example-{name}", text)
+        yield from elad.refuses(f"example-full-{name}", full)
+        whole += full
     wanted, found, section = {}, {}, None
     for line in elad.plugins.splitlines():
         fields = line.split("\t")
@@ -159,7 +164,7 @@ def example(root, elad):
             section = ("route" if fields[0] == "routing" else fields[0]) + "-" + fields[1]
         elif section:
             wanted.setdefault(section, []).append(fields[1])
-    for line in full.splitlines():
+    for line in whole.splitlines():
         if line.startswith("["):
             section = line.strip("[]")
         elif " = " in line and "-" in section and not line.startswith("#"):
@@ -167,7 +172,7 @@ def example(root, elad):
     for section in sorted(set(wanted) | set(found)):
         has, should = found.get(section, []), wanted.get(section, [])
         if sorted(has) != sorted(should):
-            yield f"examples/ela.ini: [{section}] has {sorted(has)}, wanted {sorted(should)}"
+            yield f"examples/ela.ini and ela-ring.ini: [{section}] has {sorted(has)}, wanted {sorted(should)}"
 
 
 def main():

@@ -4,6 +4,7 @@
  * inviters who are revoked, machines, folding, full disks. One thread.
  */
 #include "frame.h"
+#include "inet.h"
 #include "naive.h"
 #include "token.h"
 #include "world.h"
@@ -503,7 +504,12 @@ END_TEST
 static char *make_token(const struct ela_grant *grant, uint8_t token_key, uint32_t n_cores)
 {
 	struct ela_grant copy = *grant;
-	struct ela_token token = {.n_cores = n_cores, .grant_bytes = world_grant_sign(w, &copy, w->owner)};
+	struct ela_token token = {.n_cores = n_cores,
+		.grant_bytes = world_grant_sign(w, &copy, w->owner),
+		.prefix = w->genesis.prefix,
+		.network_name = "lab",
+		.slot = copy.is_machine ? 3 : 0,
+		.node_name = "aki-laptop"};
 	char *text = NULL;
 
 	memcpy(token.network_id, w->genesis.network_id, ELA_NETWORK_LEN);
@@ -544,6 +550,10 @@ START_TEST(test_token_round)
 		ck_assert_uint_eq(token.n_cores, n);
 		ck_assert_mem_eq(token.network_id, w->genesis.network_id, ELA_NETWORK_LEN);
 		ck_assert_str_eq(token.grant.user, "aki");
+		ck_assert(ela_inet_prefix_equal(&token.prefix, &w->genesis.prefix));
+		ck_assert_str_eq(token.network_name, "lab");
+		ck_assert_str_eq(token.node_name, "aki-laptop");
+		ck_assert_uint_eq(token.slot, 0);
 		for (uint32_t i = 0; i < n; i++)
 			ck_assert(token.cores[i].x25519[0] == 9 + i && token.cores[i].place.tcp_port == 7450 + i &&
 					  token.cores[i].place.udp_port == (i == 2 ? 0 : 7450) &&
@@ -551,6 +561,28 @@ START_TEST(test_token_round)
 		ela_token_clear(&token);
 	}
 	ck_assert_ptr_null(make_token(&grant, 9, 4));
+}
+END_TEST
+
+/* A further machine's has a slot; names may be missing. */
+START_TEST(test_token_machine)
+{
+	struct ela_grant grant = world_grant(9);
+	g_autofree char *text = NULL, *nameless = NULL;
+	struct ela_token token;
+
+	grant.is_machine = true;
+	grant.rights = (struct ela_rights){0};
+	text = make_token(&grant, 9, 1);
+	ck_assert_int_eq(ela_token_parse(text, 1000, &token, NULL), 0);
+	ck_assert_uint_eq(token.slot, 3);
+	token.network_name[0] = token.node_name[0] = '\0';
+	token.slot = 1023;
+	ck_assert_int_eq(ela_token_format(&token, &nameless, NULL), 0);
+	ela_token_clear(&token);
+	ck_assert_int_eq(ela_token_parse(nameless, 1000, &token, NULL), 0);
+	ck_assert(*token.network_name == '\0' && *token.node_name == '\0' && token.slot == 1023);
+	ela_token_clear(&token);
 }
 END_TEST
 
@@ -601,11 +633,55 @@ START_TEST(test_token_forged)
 }
 END_TEST
 
+/* Formats the token as it stands, which nobody may believe. */
+static void expect_malformed(const struct ela_token *token)
+{
+	g_autofree char *text = NULL;
+
+	ck_assert_int_eq(ela_token_format(token, &text, NULL), 0);
+	ck_assert_int_eq(parse(text, 1000, "malformed"), -EBADMSG);
+}
+
+/* What goes into the newcomer's ela.ini is looked at as if a stranger had written it. */
+START_TEST(test_token_heads)
+{
+	struct ela_grant grant = world_grant(9);
+	const struct ela_token good = {.grant_bytes = world_grant_sign(w, &grant, w->owner), .prefix = w->genesis.prefix};
+	static const char *const names[] = {".", "a b", "a\nb", "a/b", "\xc3\xa4"};
+	struct ela_token token = good;
+
+	world_private(9, token.private_key);
+	token.slot = 1; /* of a new user */
+	expect_malformed(&token);
+	token.slot = 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		(void)g_strlcpy(token.network_name, names[i], ELA_NAME_ROOM);
+		expect_malformed(&token);
+		token.network_name[0] = '\0';
+		(void)g_strlcpy(token.node_name, names[i], ELA_NAME_ROOM);
+		expect_malformed(&token);
+		token.node_name[0] = '\0';
+	}
+	token.prefix.bits = 29;
+	expect_malformed(&token);
+	token.prefix.bits = 7;
+	expect_malformed(&token);
+	token.prefix = good.prefix;
+	token.prefix.addr.ip[3] = 1;
+	expect_malformed(&token);
+	token.prefix.addr.ip[3] = 0;
+	token.prefix.addr.ip[0] = 127;
+	expect_malformed(&token);
+	ela_token_clear(&token);
+}
+END_TEST
+
 /* Any payload with a right check: never a slip, and never believed. */
 START_TEST(test_token_payloads)
 {
 	struct ela_grant grant = world_grant(9);
-	struct ela_token token = {.grant_bytes = world_grant_sign(w, &grant, w->owner), .n_cores = 1};
+	struct ela_token token = {
+		.grant_bytes = world_grant_sign(w, &grant, w->owner), .prefix = w->genesis.prefix, .n_cores = 1};
 	struct ela_token_core *first = &token.cores[0];
 	const struct ela_token_core good = {{9}, {{.family = ELA_ADDR_IP4, .ip = {192, 0, 2, 1}}, 1, 1}};
 	g_autofree char *point = NULL, *loop = NULL, *empty = NULL;
@@ -658,6 +734,8 @@ int main(void)
 	tcase_add_test(tc, test_token_typos);
 	tcase_add_test(tc, test_token_forged);
 	tcase_add_test(tc, test_token_payloads);
+	tcase_add_test(tc, test_token_machine);
+	tcase_add_test(tc, test_token_heads);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

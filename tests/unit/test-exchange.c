@@ -39,12 +39,24 @@ static void on_send(struct lone *l, const struct ela_path *path, const uint8_t *
 	bench.n_sent++;
 }
 
-static void begin(bool one_dials, bool two_dials)
+#define NETWORK "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static void begin_in(bool one_dials, bool two_dials, const char *one_network, const char *two_network)
 {
 	const struct ela_plugin *cipher = test_plugin_load(CIPHER_AEAD);
 	const struct lone_spec specs[] = {
-		{.cipher = cipher, .number = 1, .lanes = 2, .knows = (const uint8_t[]){2, 0}, .dials = one_dials},
-		{.cipher = cipher, .number = 2, .lanes = 2, .knows = (const uint8_t[]){1, 0}, .dials = two_dials},
+		{.cipher = cipher,
+			.number = 1,
+			.lanes = 2,
+			.knows = (const uint8_t[]){2, 0},
+			.dials = one_dials,
+			.network = one_network},
+		{.cipher = cipher,
+			.number = 2,
+			.lanes = 2,
+			.knows = (const uint8_t[]){1, 0},
+			.dials = two_dials,
+			.network = two_network},
 		{.cipher = cipher, .number = 3, .lanes = 2, .knows = (const uint8_t[]){2, 0}, .dials = true},
 	};
 
@@ -57,6 +69,11 @@ static void begin(bool one_dials, bool two_dials)
 	}
 }
 
+static void begin(bool one_dials, bool two_dials)
+{
+	begin_in(one_dials, two_dials, NULL, NULL);
+}
+
 static void setup(void)
 {
 	begin(true, true);
@@ -65,6 +82,16 @@ static void setup(void)
 static void setup_one(void)
 {
 	begin(true, false);
+}
+
+static void setup_given(void)
+{
+	begin_in(true, true, NETWORK, NETWORK);
+}
+
+static void setup_apart(void)
+{
+	begin_in(true, true, NETWORK, NULL);
 }
 
 static void setup_silent(void)
@@ -208,6 +235,24 @@ START_TEST(three_messages)
 		ck_assert_uint_eq(count(i, "handshakes-done"), 1);
 		ck_assert_uint_eq(count(i, "rekeys"), 0);
 	}
+}
+END_TEST
+
+/* The keys are right, the networks are two. */
+START_TEST(other_network)
+{
+	struct message both[] = {start(1), start(2)};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t to = both[i].to;
+
+		ck_assert_uint_eq(carry(&both[i]), 0);
+		ck_assert_uint_eq(count(to, "drop-destination"), 1);
+		memset(both[i].bytes + 4, 0, 4); /* for whoever is there */
+		ck_assert_uint_eq(carry(&both[i]), 0);
+		ck_assert_uint_eq(count(to, "drop-mac1"), 1);
+	}
+	nobody_has_anything();
 }
 END_TEST
 
@@ -649,6 +694,7 @@ int main(void)
 {
 	Suite *suite = suite_create("exchange");
 	TCase *tc = tcase_create("exchange"), *one = tcase_create("one"), *silent = tcase_create("silent");
+	TCase *given = tcase_create("given"), *apart = tcase_create("apart");
 	SRunner *runner;
 	int failed;
 
@@ -677,6 +723,12 @@ int main(void)
 	tcase_add_test(one, late_answers);
 	tcase_add_test(one, answer_to_the_oldest);
 	suite_add_tcase(suite, one);
+	tcase_add_checked_fixture(given, setup_given, teardown);
+	tcase_add_test(given, three_messages);
+	suite_add_tcase(suite, given);
+	tcase_add_checked_fixture(apart, setup_apart, teardown);
+	tcase_add_test(apart, other_network);
+	suite_add_tcase(suite, apart);
 	tcase_set_timeout(silent, 120);
 	tcase_add_checked_fixture(silent, setup_silent, teardown);
 	tcase_add_test(silent, waits_to_be_called);

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every key of ela.ini with a bad value, out of range, misspelt and twice: test-keys-refused.py ELAD PLUGIN-DIR...
 
-The keys of plugins come from "elad --list-plugins", those of [node], [components] and [peer] from the tables below. Each row
-breaks one line of a good file; elad --check must exit with 78, say nothing on stdout and one line on stderr: of that line,
-that section and that key. (A required key that is misspelt is missing as well.) Prints a "FAIL" line a row that went wrong.
+The keys of plugins come from "elad --list-plugins", those of [network], [node], [components] and [peer] from the tables below.
+Each row breaks one line of a good file: one of configured peers, then one with a ring. elad --check must exit with 78, say
+nothing on stdout and one line on stderr: of that line, that section and that key. (A required key that is misspelt is missing as
+well.) Prints a "FAIL" line a row that went wrong.
 """
 import base64
 import pathlib
@@ -17,9 +18,11 @@ PREFIX = {"npd": "npd", "cipher": "cipher", "transport": "transport", "routing":
 UNITS = {"duration": {"ms": 1, "s": 1000, "m": 60000, "h": 3600000, "d": 86400000}, "size": {"": 1, "k": 1 << 10, "M": 1 << 20}}
 PEER = base64.b64encode(bytes(range(32))).decode()
 WEAK = base64.b64encode(bytes(32)).decode()
+ID = "0123456789abcdef" * 4
 
 # section, key: a good value, bad values (type first, then range), required
-OWN = {
+PEERS = {
+    ("network", "id"): (ID, ["lab", ID[1:], ID + "0", ID[1:] + "g"], False),
     ("node", "name"): ("a", ["a b", "", "a" * 64], True),
     ("node", "address"): ("10.88.0.1/24", ["here", "10.88.0.1/31", "10.88.0.1/7", "10.88.0.256/24"], True),
     ("node", "private-key-file"): ("a.key", ["none.key", "."], True),
@@ -35,6 +38,20 @@ OWN = {
     ("peer b", "endpoint"): ("192.0.2.2:7450", ["192.0.2.2:", "192.0.2.2:0", "192.0.2.2:65536"], False),
     ("peer b", "transport"): ("udp", ["pigeon", "udp, udp"], False),
     ("peer b", "keepalive"): ("25s", ["25", "999ms", "2h"], False),
+}
+
+RING = {
+    ("network", "id"): (ID.upper(), ["lab", ID[1:], ID + "0", ID[1:] + "g"], True),
+    ("network", "name"): ("lab", ["a b", "", "a" * 64], False),
+    ("network", "prefix"): ("10.77.0.0/24", ["lab", "10.77.0.0", "fd00::/24", "10.77.0.0/7", "10.77.0.0/29", "10.77.0.1/24"], True),
+    ("network", "bootstrap"): ("192.0.2.1:7450, b.example", ["b:", "b:0", "b:65536", "b, b", ",".join(map("b{}".format, range(17)))],
+        False),
+    ("node", "name"): ("a", ["a b", "", "a" * 64], True),
+    ("node", "address"): ("10.77.0.5", ["here", "10.77.0.5/24", "10.77.0.0", "10.77.0.255", "10.77.1.1"], False),
+    ("node", "role"): ("edge", ["boss", "Edge", ""], False),
+    ("node", "private-key-file"): ("a.key", ["none.key", "."], False),
+    **{key: row for key, row in PEERS.items() if key[1] in ("lanes", "user", "log-level") or key[0] == "components"},
+    ("components", "routing"): ("chord", ["chrod", "chord, chord"], True),
 }
 
 
@@ -64,27 +81,27 @@ def plugin_rows(kind, default, bounds):
     return good, wrong + [f"{low - 1}{unit}", f"{high + 1}{unit}", f"{10 ** 30}{unit}"]
 
 
-def table(listing):
-    """All rows: the own keys, and the plugins' as elad lists them."""
-    keys, section = dict(OWN), None
+def table(listing, own):
+    """All rows: the own keys, and the loaded plugins' as elad lists them."""
+    keys, section = dict(own), None
+    routing = own["components", "routing"][0]
     for line in listing.splitlines():
         cells = line.split("\t")
         if cells[0]:
             section = f"{PREFIX[cells[0]]}-{cells[1]}"
-        else:
+        elif not section.startswith("route-") or section == f"route-{routing}":
             good, bad = plugin_rows(cells[2], cells[3], cells[4])
             keys[section, cells[1]] = (good, bad, False)
     return keys
 
 
 class Tester:
-    def __init__(self, elad, folders, work):
+    def __init__(self, elad, folders, work, own):
         self.elad, self.work = elad, work
         self.options = [word for folder in folders for word in ("--plugin-dir", folder)]
         self.rows = self.failed = 0
-        subprocess.run([elad, "keygen", str(work), "a"], check=True, capture_output=True)
         listing = subprocess.run([elad, *self.options, "--list-plugins"], check=True, capture_output=True, text=True).stdout
-        self.keys = table(listing)
+        self.keys = table(listing, own)
 
     def lines(self):
         """The good file, and where each key stands."""
@@ -134,10 +151,14 @@ class Tester:
 
 
 def main():
+    failed = False
     with tempfile.TemporaryDirectory() as work:
-        tester = Tester(sys.argv[1], sys.argv[2:], pathlib.Path(work))
-        failed = tester.run()
-        print(f"{'FAIL' if failed else 'ok'} {tester.rows} rows of {len(tester.keys)} keys, {tester.failed} went wrong")
+        for key in ("a", "node"):  # node.key is what a file with a ring means when it names none
+            subprocess.run([sys.argv[1], "keygen", work, key], check=True, capture_output=True)
+        for own in (PEERS, RING):
+            tester = Tester(sys.argv[1], sys.argv[2:], pathlib.Path(work), own)
+            failed |= bool(tester.run())
+            print(f"{'FAIL' if failed else 'ok'} {tester.rows} rows of {len(tester.keys)} keys, {tester.failed} went wrong")
     return 1 if failed else 0
 
 

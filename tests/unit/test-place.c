@@ -20,7 +20,7 @@ static void put_ini(const char *name)
 /* socket NULL: refused with that code. */
 static void expect(const char *dir, const char *network, const char *socket, const char *code)
 {
-	struct ela_place place = {.ini = NULL};
+	struct ela_network_place place = {.ini = NULL};
 	GString *refusal = NULL;
 	bool found = ela_place_find(etc, dir, network, &place, &refusal);
 

@@ -12,6 +12,7 @@
 #include "flowqueue.h"
 #include "handshake.h"
 #include "hex.h"
+#include "inet.h"
 #include "loader.h"
 #include "ring.h"
 #include <errno.h>
@@ -296,6 +297,8 @@ static void check_node(const char *prefix, const uint8_t ip[4])
 	g_autofree char *private_key = g_strconcat(prefix, "-private", NULL),
 					*public_key = g_strconcat(prefix, "-public", NULL);
 	g_autofree char *id_name = g_strconcat(prefix, "-id", NULL), *mac1 = g_strconcat(prefix, "-mac1-key", NULL);
+	g_autofree char *overlay6 = g_strconcat(prefix, "-overlay6", NULL);
+	struct ela_addr ip4 = {.family = ELA_ADDR_IP4}, ip6;
 	uint8_t network[32], own[32], public_bytes[32], out[32];
 	uint32_t id;
 
@@ -305,6 +308,9 @@ static void check_node(const char *prefix, const uint8_t ip[4])
 	same_value(mac1, out, 32);
 	ck_assert_int_eq(ela_node_id(network, ip, &id), 0);
 	ck_assert_uint_eq(id, word(id_name));
+	memcpy(ip4.ip, ip, 4);
+	ela_inet_overlay6(network, &ip4, &ip6);
+	same_value(overlay6, ip6.ip, 16);
 }
 
 START_TEST(test_identity)

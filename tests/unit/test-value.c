@@ -288,6 +288,20 @@ START_TEST(each_class)
 }
 END_TEST
 
+START_TEST(hex_digits)
+{
+	static const char *const bad[] = {
+		"", "0", "00ff", "00ff0", "00ff00f", "00ff00ff", "00fg00", "0x0000", "00ff0 ", " 00ff0"};
+	uint8_t out[4] = {7, 7, 7, 7};
+
+	for (guint i = 0; i < G_N_ELEMENTS(bad); i++)
+		ck_assert_msg(ela_value_hex(bad[i], out, 3) == -EINVAL, "\"%s\"", bad[i]);
+	ck_assert_mem_eq(out, "\7\7\7\7", 4);
+	ck_assert_int_eq(ela_value_hex("0aFf19", out, 3), 0);
+	ck_assert_mem_eq(out, "\x0a\xff\x19\7", 4);
+}
+END_TEST
+
 #define LABEL63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static const struct {
@@ -411,6 +425,7 @@ static Suite *value_suite(void)
 	tcase_add_loop_test(tcase, each_prefix, 0, (int)G_N_ELEMENTS(prefixes));
 	tcase_add_test(tcase, random_prefixes);
 	tcase_add_loop_test(tcase, each_class, 0, (int)G_N_ELEMENTS(classes));
+	tcase_add_test(tcase, hex_digits);
 	tcase_add_loop_test(tcase, each_endpoint, 0, (int)G_N_ELEMENTS(endpoints));
 	tcase_add_loop_test(tcase, each_distance, 0, (int)G_N_ELEMENTS(distances));
 	tcase_add_test(tcase, suggestions);
