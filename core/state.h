@@ -189,7 +189,7 @@ struct ela_peer {
 	uint64_t silent_ns; /* since when nothing was heard of it at all, 0 = it answers */
 	uint64_t control_rx_ns, control_tx_ns;
 	uint64_t control_bytes; /* of its control frames, both ways */
-	uint64_t asked_ns; /* last keepalive or probe sent: they want an answer, as packets do */
+	uint64_t asked_ns;      /* last keepalive or probe sent: they want an answer, as packets do */
 	uint64_t rekey_jitter_ns;
 	bool rekeying;
 	bool up;                         /* said so in the log and to routing */
