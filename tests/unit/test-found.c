@@ -313,7 +313,8 @@ int main(void)
 	int failed;
 
 	net = net_folders_new();
-	tcase_set_timeout(network, 60);
+	tcase_set_timeout(folders, 200);
+	tcase_set_timeout(network, 200);
 	tcase_add_test(folders, whole_or_not_at_all);
 	tcase_add_test(folders, taken_folders);
 	tcase_add_test(folders, overtaken);

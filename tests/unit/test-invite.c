@@ -435,7 +435,7 @@ int main(void)
 	net = net_folders_new();
 	if (ela_rsa_generate(ELA_RSA_DEFAULT_BITS, &aki) != 0)
 		return EXIT_FAILURE;
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 200);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, user_token);
 	tcase_add_test(tc, own_key);

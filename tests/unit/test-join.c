@@ -318,7 +318,7 @@ int main(void)
 	int failed;
 
 	net = net_folders_new();
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 200);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, new_user);
 	tcase_add_test(tc, edge_only);
