@@ -293,22 +293,27 @@ END_TEST
 struct exchange {
 	char *good, *bad, *target;
 	gint stop;
+	gint turns; /* that it was put both ways */
 };
+
+static bool put(const struct exchange *x, const char *file)
+{
+	g_autofree char *next = g_strconcat(x->target, ".next", NULL);
+
+	(void)unlink(next); /* absent the first time */
+	return link(file, next) == 0 && rename(next, x->target) == 0;
+}
 
 static gpointer exchange_run(gpointer data)
 {
 	struct exchange *x = data;
+	bool good = true;
 
-	while (!g_atomic_int_get(&x->stop)) {
-		g_autofree char *next = g_strconcat(x->target, ".next", NULL);
-
-		(void)unlink(next); /* absent the first time */
-		if (link(x->bad, next) != 0 || rename(next, x->target) != 0)
-			return GINT_TO_POINTER(1);
-		if (link(x->good, next) != 0 || rename(next, x->target) != 0)
-			return GINT_TO_POINTER(1);
+	while (good && !g_atomic_int_get(&x->stop)) {
+		good = put(x, x->bad) && put(x, x->good);
+		g_atomic_int_inc(&x->turns);
 	}
-	return NULL;
+	return GINT_TO_POINTER(good ? 0 : 1);
 }
 
 /*
@@ -319,7 +324,8 @@ START_TEST(exchanged)
 {
 	uint32_t n_good = 0, n_refused = 0;
 
-	for (int i = 0; i < EXCHANGES; i++) {
+	/* more of them where the threads take turns that are too long */
+	for (int i = 0; i < EXCHANGES || (i < 20 * EXCHANGES && (n_good == 0 || n_refused == 0)); i++) {
 		g_autofree char *sub = g_strdup_printf("%s/%d", dir, i);
 		g_autofree char *good = NULL, *bad = NULL;
 		g_autofree char *target = g_build_filename(sub, "npd-good.so", NULL);
@@ -334,6 +340,8 @@ START_TEST(exchanged)
 		bad = x.bad = install("npd-exchanged", sub, "bad");
 		ck_assert_int_eq(chmod(bad, 0666) | link(good, target), 0);
 		thread = g_thread_new("exchange", exchange_run, &x);
+		while (g_atomic_int_get(&x.turns) == 0) /* else the file is loaded before anything happens */
+			g_usleep(10);
 		g_usleep((gulong)(i % 7) * 20);
 		loaded = ela_loader_load(loader, ELA_KIND_NPD, "good", &error);
 		g_atomic_int_set(&x.stop, 1);
