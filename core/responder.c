@@ -133,6 +133,8 @@ static void send_cookie(struct ela_responder *r, const struct ela_path *path, co
 	if (ela_node_send(node, path, out, sizeof out) == 0) {
 		ELA_COUNT(node, COOKIES_OUT, 1);
 		ELA_COUNT(node, STRANGER_BYTES_OUT, sizeof out);
+	} else {
+		ELA_COUNT(node, DROP_SEND, 1); /* no init goes without a count */
 	}
 }
 
