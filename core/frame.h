@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * frame: the whole wire format of frames in one place (docs/protocol.md): ELA header, direct and relayed frames,
- * handshake messages, control messages, stream records. Pure inline functions over bytes; any thread.
+ * frame: the wire format of frames in one place (docs/protocol.md): ELA header, direct and relayed frames, stream
+ * records. Pure inline functions over bytes; any thread. What neighbours do with hop fields is in hop.h.
  *
  *   ELA header (8, clear; thesis 5.1.1)  version | type | TTL | flags | destination node ID (4)
  *   direct frame                         header | receiver index (4) | counter (8) | ciphertext | tag
@@ -44,7 +44,6 @@ enum ela_frame_type {
 #define ELA_HOP_HEAD (ELA_HEADER_LEN + ELA_HOP_LEN)
 #define ELA_HOP_COVERED 12u /* bytes behind the hop fields that the hop tag covers */
 #define ELA_HOP_MIN (ELA_HOP_HEAD + ELA_HOP_COVERED + ELA_TAG_LEN)
-#define ELA_HOP_BLOCK (ELA_HEADER_LEN + 4u + 4u + ELA_HOP_COVERED + ELA_TAG_LEN)
 
 #define ELA_LANE_SHIFT 56u
 #define ELA_SEQUENCE_MASK ((UINT64_C(1) << ELA_LANE_SHIFT) - 1u)
@@ -110,68 +109,10 @@ static inline void ela_frame_nonce(const uint8_t *p, const uint8_t iv[12], uint8
 	ela_put64(nonce + 4, ela_get64(iv + 4) ^ ela_get64(p + 12));
 }
 
-/* ---- relayed frames: p is the first byte of the header ---- */
-
-/* Any frame with the flag, good or bad. */
+/* A relayed frame, good or bad; hop.h has what stands in it. */
 static inline bool ela_frame_is_relayed(const uint8_t *p, uint32_t len)
 {
 	return len >= ELA_HEADER_LEN && (p[3] & ELA_FLAG_HOP) != 0;
-}
-
-static inline uint32_t ela_hop_index(const uint8_t *p)
-{
-	return ela_get32(p + 8);
-}
-
-static inline uint64_t ela_hop_counter(const uint8_t *p)
-{
-	return ela_get64(p + 12);
-}
-
-static inline uint8_t *ela_hop_tag(uint8_t *p)
-{
-	return p + 20;
-}
-
-static inline void ela_hop_put(uint8_t *p, uint32_t index, uint64_t counter)
-{
-	ela_put32(p + 8, index);
-	ela_put64(p + 12, counter);
-}
-
-/*
- * What the hop tag is made of: header with TTL | hop index | frame length (4) | the 12 bytes behind the hop fields |
- * the last 16. They name session, counter and end-to-end tag, so they name the payload, which only the end checks.
- */
-static inline void ela_hop_block(const uint8_t *p, uint32_t len, uint8_t block[ELA_HOP_BLOCK])
-{
-	memcpy(block, p, ELA_HEADER_LEN + 4u);
-	ela_put32(block + 12, len);
-	memcpy(block + 16, p + ELA_HOP_HEAD, ELA_HOP_COVERED);
-	memcpy(block + 28, p + len - ELA_TAG_LEN, ELA_TAG_LEN);
-}
-
-static inline void ela_hop_nonce(const uint8_t iv[12], uint64_t counter, uint8_t nonce[12])
-{
-	memcpy(nonce, iv, 4);
-	ela_put64(nonce + 4, ela_get64(iv + 4) ^ counter);
-}
-
-/* A direct frame with ELA_HOP_LEN bytes of room in front becomes a relayed one that begins at p; hop fields not yet. */
-static inline void ela_hop_wrap(uint8_t *p)
-{
-	memmove(p, p + ELA_HOP_LEN, ELA_HEADER_LEN);
-	p[3] |= ELA_FLAG_HOP;
-}
-
-/* The other way: where the direct frame begins. */
-static inline uint8_t *ela_hop_strip(uint8_t *p)
-{
-	memmove(p + ELA_HOP_LEN, p, ELA_HEADER_LEN);
-	p += ELA_HOP_LEN;
-	p[2] = ELA_TTL; /* that of a direct frame */
-	p[3] &= (uint8_t)~ELA_FLAG_HOP;
-	return p;
 }
 
 /* Stream records. */
