@@ -489,6 +489,11 @@ void lone_renew(struct lone *l)
 		ela_link_close(link);
 	}
 	settle(l);
+	if (node->forward_by_id) {
+		ela_forward_free(node);
+		node->forward_by_id = NULL;
+		atomic_store(&node->forward, NULL);
+	}
 	if (node->stats.v[ELA_STAT_STRANGER_BYTES_IN]) {
 		ela_responder_free(node->responder);
 		node->responder = ela_responder_new(node);
