@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * link, the lane's side: packets are sealed when the connection takes them, not before, so what waits can still be
- * dropped or marked; records are parsed where they were received. Lane thread of the link, but for ela_link_send().
+ * dropped or marked. Lane thread of the link, but for ela_link_send(). What arrives is in link-read.c.
  */
 #include "checksum.h"
 #include "lane.h"
@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define READ_LEN (256u * 1024u)
 #define WRITE_AT (16u * 1024u) /* so much is sealed before the connection is asked to take it */
 #define INBOX_PACKETS 64u
 
@@ -63,8 +62,7 @@ static bool seal_record(
 	return true;
 }
 
-/* The connection is dead: this lane lets go; control hears of it. */
-static void fail(struct ela_lane *lane, struct ela_link *link)
+void ela_link_fail(struct ela_lane *lane, struct ela_link *link)
 {
 	if (link->failed)
 		return;
@@ -92,7 +90,7 @@ static bool write_out(struct ela_lane *lane, struct ela_link *link)
 			return false;
 		}
 		if (n <= 0) {
-			fail(lane, link);
+			ela_link_fail(lane, link);
 			return false;
 		}
 	}
@@ -326,121 +324,7 @@ void ela_link_send(struct ela_lane *lane, struct ela_tx *tx, struct ela_packet *
 	queue_packet(lane, link, pkt, flags, cls->ecn);
 }
 
-/* ---- reading ---- */
-
-/* One whole record. */
-static void take_record(struct ela_lane *lane, const struct ela_path *path, uint8_t *data, uint32_t len, uint8_t kind)
-{
-	switch (kind) {
-	case ELA_RECORD_FRAME:
-		ela_decapsulate_train(lane, data, len, len, path, 0);
-		break;
-	case ELA_RECORD_TRAIN: {
-		uint32_t segment = ela_get16(data);
-
-		if (segment < ELA_FRAME_MIN || ela_get16(data + 2) != 0)
-			ELA_COUNT(lane, DROP_HEADER, 1);
-		else
-			ela_decapsulate_train(lane, data + ELA_TRAIN_HEAD, len - ELA_TRAIN_HEAD, segment, path, 0);
-		break;
-	}
-	default:
-		ela_decapsulate_super(lane, data, len, path);
-		break;
-	}
-}
-
-/* Takes whole records from bytes; returns how many bytes were used, or -1 to close. *ret_need: of the incomplete one.
- */
-static int64_t take_records(
-	struct ela_lane *lane, struct ela_link *link, uint8_t *bytes, uint32_t len, uint32_t *ret_need)
-{
-	const struct ela_path path = {
-		.remote = link->remote, .local = link->local, .transport = link->transport->number, .link = link->id};
-	uint32_t at = 0;
-
-	for (;;) {
-		struct ela_record record;
-		int got = ela_record_next(bytes + at, len - at, ELA_STREAM_MAX, &record, ret_need);
-
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			return at;
-		take_record(lane, &path, bytes + at + ELA_RECORD_HEAD, record.len, record.kind);
-		at += ELA_RECORD_HEAD + record.len;
-	}
-}
-
-/* Keeps the start of an incomplete record. */
-static bool keep_partial(struct ela_link *link, const uint8_t *bytes, uint32_t len, uint32_t need)
-{
-	if (!link->partial)
-		link->partial = malloc(ELA_RECORD_HEAD + ELA_STREAM_MAX);
-	if (!link->partial)
-		return false;
-	memcpy(link->partial, bytes, len);
-	link->partial_len = len;
-	link->partial_need = need;
-	return true;
-}
-
-/* Where the next bytes go: behind an incomplete record, never past its end, else into the lane's buffer. */
-static int read_some(struct ela_lane *lane, struct ela_link *link, int *ret_err)
-{
-	const struct ela_transport_ops *ops = link->transport->ops;
-
-	if (link->partial_len == 0)
-		return ops->conn_read(link->transport->self, link->conn, lane->stream_in, READ_LEN, ret_err);
-	return ops->conn_read(link->transport->self, link->conn, link->partial + link->partial_len,
-		link->partial_need - link->partial_len, ret_err);
-}
-
-/* n new bytes are there. False to close. */
-static bool take_bytes(struct ela_lane *lane, struct ela_link *link, uint32_t n)
-{
-	bool had_partial = link->partial_len != 0;
-	uint8_t *bytes = had_partial ? link->partial : lane->stream_in;
-	uint32_t len = had_partial ? link->partial_len + n : n;
-	uint32_t need = 0;
-	int64_t used;
-
-	if (had_partial && len < link->partial_need) {
-		link->partial_len = len;
-		return true;
-	}
-	link->partial_len = 0;
-	used = take_records(lane, link, bytes, len, &need);
-	ela_decapsulate_flush(lane); /* before the buffer is used again */
-	if (used < 0)
-		return false;
-	if (used == len)
-		return true;
-	if (!had_partial)
-		return keep_partial(link, bytes + used, len - (uint32_t)used, need);
-	/* Only its length was known so far: the record itself follows behind the same bytes. */
-	link->partial_len = len;
-	link->partial_need = need;
-	return true;
-}
-
-static bool read_link(struct ela_lane *lane, struct ela_link *link)
-{
-	int err = 0;
-	int n = read_some(lane, link, &err);
-
-	if (n > 0) {
-		if (!take_bytes(lane, link, (uint32_t)n)) {
-			ELA_COUNT(lane, DROP_STREAM, 1);
-			fail(lane, link);
-		}
-		return true;
-	}
-	link->source.ready = false;
-	if (err != -EAGAIN)
-		fail(lane, link);
-	return false;
-}
+/* ---- turns ---- */
 
 bool ela_link_turn(struct ela_lane *lane, struct ela_link *link)
 {
@@ -449,7 +333,7 @@ bool ela_link_turn(struct ela_lane *lane, struct ela_link *link)
 	if (link->failed)
 		return false;
 	if (link->source.ready || link->source.fd < 0)
-		did = read_link(lane, link);
+		did = ela_link_read(lane, link);
 	if (link->source.fd < 0)
 		link->blocked = false; /* nothing says when it is writable: try */
 	flush(lane, link);
@@ -469,7 +353,7 @@ void ela_link_attach_on_lane(void *data, void *arg)
 		.link = link};
 	g_ptr_array_add(lane->links, link);
 	if (ela_lane_watch(lane, &link->source, false) != 0)
-		fail(lane, link);
+		ela_link_fail(lane, link);
 }
 
 void ela_link_detach_on_lane(void *data, void *arg)

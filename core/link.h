@@ -69,6 +69,10 @@ void ela_link_relay(
 void ela_link_flush_all(struct ela_lane *lane);
 /* [lane] Reads and writes one connection; true when it did something. */
 bool ela_link_turn(struct ela_lane *lane, struct ela_link *link);
+/* [lane] Reads once and takes the records that are whole; true when bytes came. A stream that is none fails. */
+bool ela_link_read(struct ela_lane *lane, struct ela_link *link);
+/* [lane] The connection is dead: its lane lets go; control hears of it. */
+void ela_link_fail(struct ela_lane *lane, struct ela_link *link);
 /* [lane] Commands from control: data is the link. */
 void ela_link_attach_on_lane(void *lane, void *link);
 void ela_link_detach_on_lane(void *lane, void *link);

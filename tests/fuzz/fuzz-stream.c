@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz-stream: core/link-lane.c and ela_record_next of core/frame.h: a stream connection's bytes in pieces as small and
- * odd as may be, and its writing side when the socket takes what it likes. Input: mode (1: bit 0 = still greeting,
- * control reads), then steps: code (1) and 0-207    so many bytes arrive 208      length (2), bytes arrive
- * 209  the other side closes 210      room (2) of the socket            211  how (1), length (2): we send a packet 212
- * length (2): control sends         213  milliseconds (2) pass 214      kind (1), length (2), cut (2), bytes: a record
- * with a good head around a frame, in two pieces 215      control ends the connection What is written must be whole
- * records.
+ * fuzz-stream: core/link-read.c and ela_record_next of core/frame.h: a stream connection's bytes in pieces as small
+ * and odd as may be, and its writing side when the socket takes what it likes. What is written must be whole records.
+ * Input: mode (1: bit 0 = still greeting, control reads), then steps: code (1) and
+ *   0-207 so many bytes arrive
+ *   208   length (2), bytes arrive
+ *   209   the other side closes
+ *   210   room (2) of the socket
+ *   211   how (1), length (2): we send a packet
+ *   212   length (2): control sends
+ *   213   milliseconds (2) pass
+ *   214   kind (1), length (2), cut (2), bytes: a record with a good head around a frame, in two pieces
+ *   215   control ends the connection
  */
 #include "lane.h"
 #include "near.h"
