@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * control: sealed messages between two control threads (MESSAGE frames, lane 255): keepalives, pings, path challenges,
- * path MTU probes, routing plugins' messages; and from them: who is alive, which path is in use, when to rekey. Control
- * thread.
+ * path MTU probes, routing plugins' messages; and from them: which path is in use. Control thread. When they are due is
+ * in control-tick.c.
  *
  * Plaintext: empty = keepalive, else message id (4) | part (1) | parts (1) | data. parts 0 = one of the short ones
  * below, part says which; else it is a part of an XML message (dialogue).
@@ -28,14 +28,10 @@ enum control_op {
 
 #define HEAD 6u
 #define ROUTING_MAX 1200u
-#define PING_NS (250 * ELA_MSEC)
-#define MISSES 3u
-#define MEASURE_NS (2 * ELA_SEC)
 #define CHALLENGE_LEN 16u
 #define CHALLENGE_NS (500 * ELA_MSEC)
 #define WORDS_NS (5 * ELA_SEC)
-#define CHALLENGES 4.0        /* a second, as many at once: a challenge is longer than the frame that asks for it */
-#define ASK_NS (15 * ELA_SEC) /* so long after the last packet nobody waits for an answer any more */
+#define CHALLENGES 4.0 /* a second, as many at once: a challenge is longer than the frame that asks for it */
 
 static int send_on(
 	struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, const void *message, uint32_t len)
@@ -300,113 +296,4 @@ void ela_control_input(struct ela_node *node, const struct ela_path *from, const
 		ela_dialogue_input(s->peer, s->with.local_index, message, message_len);
 	else if (message_len < HEAD || !take_op(s->peer, s, &path, message, message_len))
 		ELA_COUNT(node, DROP_MESSAGE, 1);
-}
-
-/* ---- ticks ---- */
-
-/* Three misses: look for it everywhere. Its session stays, it may only be slow. */
-static void say_silent(struct ela_peer *peer, uint64_t now)
-{
-	peer->silent_ns = now;
-	ELA_COUNT(peer->node, LINKS_LOST, 1);
-	ela_logf_limited(peer->node->log, now, ELA_LOG_INFO, "session", "silent peer=%s", peer->name);
-	ela_initiator_cancel(peer);
-	peer->retry_ns = now;
-}
-
-static void ping(struct ela_peer *peer, uint64_t now)
-{
-	peer->pings_ns[++peer->ping % G_N_ELEMENTS(peer->pings_ns)] = now;
-	ELA_COUNT(peer->node, PINGS_OUT, 1);
-	(void)send_op(peer, peer->current, &peer->tx_shadow->path, OP_PING, peer->ping, NULL, 0); /* the next one comes */
-}
-
-/*
- * We sent and nothing came back for 250 ms: ask; three times in vain: it is gone (thesis 4.2.3, n misses). Slower where
- * the round trip is longer than twice that. True while an answer is awaited.
- */
-static bool check_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64_t rx)
-{
-	if (tx <= rx || now - tx > ASK_NS) {
-		peer->misses = 0;
-		peer->ping_ns = peer->unanswered_ns = 0;
-		return false;
-	}
-	if (peer->ping_ns && rx >= peer->ping_ns) { /* traffic goes one way only, but the question was answered */
-		peer->misses = 0;
-		peer->ping_ns = peer->unanswered_ns = 0;
-	}
-	if (peer->unanswered_ns == 0)
-		peer->unanswered_ns = now;
-	if (now - MAX(peer->unanswered_ns, peer->ping_ns) < MAX(PING_NS, peer->rtt_ns / 2))
-		return true;
-	if (peer->ping_ns && ++peer->misses == MISSES)
-		say_silent(peer, now);
-	peer->ping_ns = now;
-	ping(peer, now);
-	return true;
-}
-
-/*
- * How far away it is decides how long to wait for it. The initiator has measured the handshake, the responder nothing
- * yet; and what was far once may be near again, which traffic that is answered does not show.
- */
-static void measure(struct ela_peer *peer, uint64_t now, uint64_t data_tx)
-{
-	bool is_long = peer->rtt_ns > 2 * PING_NS && now - data_tx < ASK_NS && now - peer->measured_ns > MEASURE_NS;
-
-	if (peer->ping_ns == 0 && (peer->measure || is_long)) {
-		peer->measure = false;
-		peer->measured_ns = now;
-		ping(peer, now);
-	}
-}
-
-/* A session without traffic is not renewed, unless a keepalive says that it is wanted all the time. */
-static void check_rekey(struct ela_peer *peer, uint64_t now, uint64_t data_tx)
-{
-	const struct ela_session *s = peer->current;
-	/* The initiator asks first; the other end only if that did not happen. */
-	uint64_t due = s->with.initiator ? ELA_SESSION_REKEY_NS - 10 * ELA_SEC + peer->rekey_jitter_ns
-									 : ELA_SESSION_REKEY_NS + 30 * ELA_SEC;
-
-	if (peer->rekeying || now - s->born_ns < due || (!peer->config->keepalive_ns && now - data_tx > 30 * ELA_SEC))
-		return;
-	peer->rekeying = true;
-	ela_initiator_cancel(peer);
-	peer->retry_ns = now;
-}
-
-bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns)
-{
-	uint64_t data_tx, tx, rx, interval;
-	bool busy = false;
-
-	ela_peer_expire(peer, now_ns);
-	ela_initiator_tick(peer, now_ns);
-	if (peer->current && peer->tx_shadow) {
-		/* Lanes go on while this looks: what they did since now_ns was read counts as done now, not as long ago. */
-		data_tx = MIN(ela_session_last_tx(peer->current), now_ns);
-		tx = MIN(MAX(data_tx, peer->control_tx_ns), now_ns);
-		rx = MAX(atomic_load_explicit(&peer->current->rx_ns, memory_order_relaxed), peer->control_rx_ns);
-		rx = MIN(rx, now_ns);
-		if (now_ns - MAX(data_tx, rx) < 5 * ELA_SEC)
-			peer->node->active_ns = now_ns;
-		if (rx >= peer->silent_ns)
-			peer->silent_ns = 0;
-		busy = check_alive(peer, now_ns, MAX(data_tx, peer->asked_ns), rx);
-		measure(peer, now_ns, data_tx);
-		interval = peer->config->keepalive_ns;
-		if (interval && now_ns - tx >= interval) {
-			peer->asked_ns = now_ns;
-			ela_control_keepalive(peer, peer->current, &peer->tx_shadow->path);
-		}
-		check_rekey(peer, now_ns, data_tx);
-		ela_pmtu_tick(peer, now_ns);
-		ela_via_tick(peer, now_ns);
-		busy |= peer->pmtu.probing != 0;
-	} else if (peer->config->keepalive_ns && peer->n_addrs && !ela_initiator_busy(peer)) {
-		ela_initiate(peer); /* wanted all the time, and nothing else asks for it */
-	}
-	return busy || ela_initiator_busy(peer) || ela_peer_offered_ns(peer);
 }

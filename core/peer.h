@@ -161,8 +161,6 @@ void ela_control_keepalive(struct ela_peer *peer, struct ela_session *s, const s
 void ela_control_challenge(struct ela_peer *peer);
 /* Makes path the candidate and challenges it. */
 void ela_control_try(struct ela_peer *peer, const struct ela_path *path);
-/* Liveness, keepalive, rekey, path MTU. Returns true while something needs a fast tick. */
-bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns);
 /* Sends one ping of that number over the session in use; -ENOTCONN without one. */
 int ela_control_ping(struct ela_peer *peer, uint32_t id);
 /* Sends a routing plugin's message. */
@@ -171,6 +169,11 @@ int ela_control_routing(struct ela_peer *peer, const void *bytes, uint32_t len);
 int ela_control_part(struct ela_peer *peer, const uint8_t *plain, uint32_t len);
 /* Largest control message. */
 #define ELA_CONTROL_MAX 1300u
+
+/* ---- control-tick.c ---- */
+
+/* Liveness, keepalive, rekey, path MTU. Returns true while something needs a fast tick. */
+bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns);
 
 /* ---- pmtu.c ---- */
 

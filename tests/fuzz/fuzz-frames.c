@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz-frames: core/decapsulate.c and core/control.c: what stands in frames whose tags are good, from a peer that lies.
- * The heads are made here. Input: the device's answers (8), then steps: kind (1) and 0 frame: how (1), flags (1),
- * length (2), bytes - joins the train under way 1 send:  ECN and whence (1), segment (2, 0 = the first frame's length)
+ * The heads are made here. Input: the device's answers (8), then steps: kind (1) and
+ *   0 frame: how (1), flags (1), length (2), bytes - joins the train under way
+ *   1 send:  ECN and whence (1), segment (2, 0 = the first frame's length)
  *   2 super: flags (1), gso size (2), gso type (1), zero (1), how (1), length (2), bytes
  *   3 message to control: whence (1), length (2), bytes
  *   4 time:  milliseconds (2)
  * how: bit 0 peer 3; 1-2 lane; 3 the last number again; 4 a jump ahead; 5 forged; 6 the IP length made right; 7 the
- * source made the peer's.
+ * source made the peer's. whence: bit 2 from peer 3's place; 3 from another port; of messages also 0 peer 3; 4 the last
+ * number again; 5 another lane; 6 the words of the peer's challenge are put in, which only who got it can know.
  */
 #include "near.h"
 #include "own.h"
@@ -16,6 +18,7 @@
 
 #define TRAIN_MAX 60000u
 #define INNER_MAX 9000u
+#define CHALLENGE_AT 6u    /* in a control message */
 #define TIME_MAX_MS 40000u /* of one input: more costs more than it finds */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -123,12 +126,15 @@ static void step_message(struct state *s, struct input *in)
 	uint32_t who = whence & 1, len;
 	const uint8_t *bytes = input_bytes(in, input_u16(in) % 2020, &len);
 	struct ela_path path = path_of(whence);
+	const struct ela_peer *peer = lone_peer(s->near.l, who ? 3 : 2);
 
 	ela_header_put(out, ELA_TYPE_MESSAGE, 0, ela_own_id(s->near.l->node));
 	ela_frame_put(out, who ? NEAR_OWN_3 : NEAR_OWN,
 		(uint64_t)(whence & 0x20 ? 1u : ELA_LANE_CONTROL) << ELA_LANE_SHIFT |
 			(s->control_sequences[who] += !(whence & 0x10)));
 	memcpy(out + ELA_FRAME_HEAD, bytes, len);
+	if ((whence & 0x40) && len == CHALLENGE_AT + sizeof peer->challenge)
+		memcpy(out + ELA_FRAME_HEAD + CHALLENGE_AT, peer->challenge, sizeof peer->challenge);
 	memset(out + ELA_FRAME_HEAD + len, 0, ELA_TAG_LEN);
 	len += ELA_FRAME_MIN;
 	lone_receive(s->near.l, &path, out, len, len, len, 0);
