@@ -7,6 +7,7 @@
 #include "test-host.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -533,6 +534,27 @@ START_TEST(under_load)
 }
 END_TEST
 
+/* A cookie that the transport does not take is one drop, and no cookie. */
+START_TEST(cookie_unsent)
+{
+	static const int errs[] = {-EAGAIN, -ENOBUFS};
+	struct message init = start(1);
+
+	load_node_2();
+	for (uint32_t i = 0; i < 2; i++) {
+		bench.nodes[2]->send_err = errs[i];
+		carry_from(&init, 1, 7450);
+		ck_assert_uint_eq(count(2, "drop-send"), i + 1);
+		ck_assert_uint_eq(count(2, "cookies-out"), 0);
+		ck_assert_uint_eq(count(2, "stranger-bytes-out"), 0);
+	}
+	bench.nodes[2]->send_err = 0;
+	ck_assert_uint_eq(answer_to(&init).bytes[8], ELA_HANDSHAKE_COOKIE);
+	ck_assert_uint_eq(count(2, "drop-send"), 2);
+	ck_assert_uint_eq(count(2, "cookies-out"), 1);
+}
+END_TEST
+
 START_TEST(cookies_nobody_asked_for)
 {
 	struct message init = start(1), cookie;
@@ -711,6 +733,7 @@ int main(void)
 	tcase_add_test(tc, rate_with_cookie);
 	tcase_add_test(tc, taken_slots);
 	tcase_add_test(tc, under_load);
+	tcase_add_test(tc, cookie_unsent);
 	tcase_add_test(tc, cookies_nobody_asked_for);
 	tcase_add_test(tc, race);
 	tcase_add_test(tc, race_with_a_loss);
