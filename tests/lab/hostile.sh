@@ -67,19 +67,43 @@ grown() {
 		END { print n + 0 }' "$T/$node/before" "$T/$node/counters"
 }
 
-# all_accounted NODE  since note each read of the kernel's is a train, or none for a reason; each datagram is an opened frame, an
-# answer, or dropped for one reason
-all_accounted() {
+# sums NODE  since note: reads of the kernel's, those that are a train, or none for a reason; datagrams, those that are an opened
+# frame, an answer, or dropped for one reason
+sums() {
 	counters "$1" >"$T/$1/counters"
-	[ $(($(kernel_read "$1") - $(cat "$T/$1/before-kernel"))) -eq \
-		"$(grown "$1" transport-udp.rx-trains transport-udp.rx-empty transport-udp.rx-oversize transport-udp.rx-malformed)" ] &&
-		[ "$(grown "$1" transport-udp.rx-datagrams)" -eq "$(grown "$1" frames-in cookies-out drops)" ]
+	kernel_read "$1" >"$T/$1/kernel"
+	echo $(($(cat "$T/$1/kernel") - $(cat "$T/$1/before-kernel"))) \
+		"$(grown "$1" transport-udp.rx-trains transport-udp.rx-empty transport-udp.rx-oversize transport-udp.rx-malformed)" \
+		"$(grown "$1" transport-udp.rx-datagrams)" "$(grown "$1" frames-in cookies-out drops)"
+}
+
+# all_accounted NODE  leaves the sums for who reports that they are not equal
+all_accounted() {
+	local reads trains datagrams reasons
+	sums "$1" >"$T/$1/sums"
+	read -r reads trains datagrams reasons <"$T/$1/sums"
+	[ "$reads" -eq "$trains" ] && [ "$datagrams" -eq "$reasons" ]
+}
+
+# changes NODE  "NAME: BEFORE, AFTER (+N)" of each counter that is not what it was at note, and of what the kernel counted
+changes() {
+	awk 'NR == FNR { was[$1] = $2; next }
+		$2 != was[$1] { printf "  %s: %s before, %s after (%+d)\n", $1, was[$1], $2, $2 - was[$1] }' \
+		<(cat "$T/$1/before" && sed 's/^/kernel-reads /' "$T/$1/before-kernel") \
+		<(cat "$T/$1/counters" && sed 's/^/kernel-reads /' "$T/$1/kernel")
 }
 
 # accounted NODE WHAT
 accounted() {
-	lab_check "$2: each datagram has one reason" lab_until 3 all_accounted "$1" ||
-		differences "$1" '^(drop-|frames-in|cookies-out|transport-udp.rx)'
+	local name="$2: each datagram has one reason" reads trains datagrams reasons
+	if lab_until 3 all_accounted "$1"; then
+		lab_ok "$name"
+		return
+	fi
+	read -r reads trains datagrams reasons <"$T/$1/sums"
+	lab_fail "$name: found $trains trains of $reads reads ($((trains - reads))), $reasons reasons of $datagrams datagrams" \
+		"($((reasons - datagrams)))"
+	changes "$1"
 }
 
 lab_refuse 'without elad no answer' ping_once a b
