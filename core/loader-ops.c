@@ -208,6 +208,15 @@ static void absent_conn_close(void *self, void *conn)
 	(void)conn;
 }
 
+static int absent_probe(void *self, const struct ela_addr *remote, const void *bytes, uint32_t len)
+{
+	(void)self;
+	(void)remote;
+	(void)bytes;
+	(void)len;
+	return -EOPNOTSUPP;
+}
+
 static void fill_transport(struct ela_transport_ops *ops)
 {
 	if (ops->lane_fd == NULL) {
@@ -223,6 +232,8 @@ static void fill_transport(struct ela_transport_ops *ops)
 		ops->conn_write = absent_conn_write;
 		ops->conn_close = absent_conn_close;
 	}
+	if (ops->probe == NULL)
+		ops->probe = absent_probe;
 }
 
 static bool take_transport(struct ela_loaded *loaded, const char *file, GError **error)

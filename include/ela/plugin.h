@@ -23,6 +23,7 @@
  *   0.1  first published: kinds npd, cipher, transport, routing; host services.
  *   0.2  npd: set_addresses. host: own_id, record_check, record_compare, record_set, record_del, ring_set, for a
  * routing with a ring; struct ela_record_info; ela_peer_info.flags (was reserved32).
+ *   0.3  transport: probe.
  */
 #ifndef ELA_PLUGIN_H
 #define ELA_PLUGIN_H
@@ -34,7 +35,7 @@ extern "C" {
 #endif
 
 #define ELA_ABI_MAJOR 0
-#define ELA_ABI_MINOR 2
+#define ELA_ABI_MINOR 3
 
 #define ELA_PLUGIN_MAGIC 0x70414c45u /* "ELAp", little endian */
 #define ELA_PLUGIN_SYMBOL "ela_plugin"

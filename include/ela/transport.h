@@ -124,6 +124,15 @@ struct ela_transport_ops {
 	int (*conn_write)(void *self, void *conn, const struct iovec *iov, uint32_t n, int *ret_err);
 	/* [owner, or control when the lane let go] Closes and frees it. */
 	void (*conn_close)(void *self, void *conn);
+
+	/* since 0.3 */
+
+	/*
+	 * [control] Sends one datagram, once, from a socket that has never talked to anybody: another port than the one it
+	 * listens on, of the family of remote, closed at once. What a firewall lets back in to a known sender does not help
+	 * it. 0, or as send_burst(); -EAGAIN: no room, nothing was sent. Optional, of datagrams; absent: -EOPNOTSUPP.
+	 */
+	int (*probe)(void *self, const struct ela_addr *remote, const void *bytes, uint32_t len);
 };
 
 #ifdef __cplusplus

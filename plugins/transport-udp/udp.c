@@ -206,6 +206,7 @@ static const struct ela_transport_ops udp_ops = {
 	.lane_fd = udp_lane_fd,
 	.read_burst = udp_read_burst,
 	.send_burst = udp_send_burst,
+	.probe = udp_probe,
 };
 
 static const struct ela_option udp_options[] = {

@@ -107,5 +107,6 @@ void udp_out_init(struct udp_out *out);
 
 int udp_read_burst(void *self, uint32_t lane, struct ela_train *trains, uint32_t n, int *ret_err);
 int udp_send_burst(void *self, uint32_t lane, const struct ela_send *sends, uint32_t n, int *ret_err);
+int udp_probe(void *self, const struct ela_addr *remote, const void *bytes, uint32_t len);
 
 #endif

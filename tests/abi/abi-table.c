@@ -309,6 +309,7 @@ static const struct line table[] = {
 	FIELD(ela_transport_ops, conn_read),
 	FIELD(ela_transport_ops, conn_write),
 	FIELD(ela_transport_ops, conn_close),
+	FIELD(ela_transport_ops, probe),
 	STRUCT(ela_routing_ops),
 	FIELD(ela_routing_ops, create),
 	FIELD(ela_routing_ops, destroy),

@@ -251,3 +251,7 @@ TYPE(ela_host, record_del, int (*)(const struct ela_host *host, uint32_t id));
 TYPE(ela_host, ring_set, int (*)(const struct ela_host *host, const uint32_t *ids, uint32_t n));
 
 TYPE(ela_npd_ops, set_addresses, int (*)(void *self, const char *const *addresses, uint32_t n));
+
+/* since 0.3 */
+
+TYPE(ela_transport_ops, probe, int (*)(void *self, const struct ela_addr *remote, const void *bytes, uint32_t len));

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * broken-transport: KEEPS takes a write's bytes later, when they are someone else's; COUNTS says that it sent what it
- * did not; CUTS loses the last datagram of a train.
+ * did not; CUTS loses the last datagram of a train; FAMILIAR probes from the port that it listens on. OLD has no
+ * mistake: it is as the headers of ABI 0.2 would have made it.
  */
 #include "broken.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static void break_ops(struct ela_transport_ops *ops);
@@ -51,10 +53,35 @@ static int send_broken(void *self, uint32_t lane, const struct ela_send *sends, 
 }
 #endif
 
+#ifdef FAMILIAR
+static int probe_broken(void *self, const struct ela_addr *remote, const void *bytes, uint32_t len)
+{
+	struct ela_path path = {.remote = *remote};
+	struct ela_send send = {.data = bytes, .len = len, .path = &path};
+	int err = 0;
+
+	return sound.send_burst(self, 0, &send, 1, &err) == 1 ? 0 : err;
+}
+#endif
+
+#ifdef OLD
+/* After copy_and_break(): constructors of one file run in its order. */
+static __attribute__((constructor)) void grow_old(void)
+{
+	ela_plugin.abi_minor = 2;
+	ela_plugin.ops_size = 112; /* where the table ended in 0.2 */
+	_Static_assert(offsetof(struct ela_transport_ops, probe) == 112, "0.3 begins behind what 0.2 had");
+}
+#endif
+
 static void break_ops(struct ela_transport_ops *broken)
 {
 #ifdef KEEPS
 	broken->conn_write = write_broken;
+#elif defined(FAMILIAR)
+	broken->probe = probe_broken;
+#elif defined(OLD)
+	broken->probe = NULL;
 #else
 	broken->send_burst = send_broken;
 #endif

@@ -372,6 +372,45 @@ static void test_bad_destinations(struct check_run *run)
 	check_stop(run, &b);
 }
 
+/* One datagram from a place that the receiver has not heard of, which leaves nothing behind. */
+static void test_probe(struct check_run *run)
+{
+	struct check_end_point a = check_start(run, 1, ELA_TRANSPORT_DATAGRAM);
+	struct check_end_point b = check_start(run, 1, ELA_TRANSPORT_DATAGRAM);
+	const struct ela_transport_ops *ops = &run->plugin->transport;
+	struct ela_addr none = {0}, other = {.ip = {1}, .family = ELA_ADDR_OTHER};
+	uint32_t fds = check_count_fds();
+	uint16_t ports[2] = {0};
+	struct bag bag = {.n = 0};
+	uint8_t bytes[41], wanted[41];
+
+	fill(wanted, sizeof wanted, 9);
+	memcpy(bytes, wanted, sizeof bytes);
+	if (ops->probe(a.instance.self, &b.addr, bytes, sizeof bytes) == -EOPNOTSUPP)
+		check_skip(run, "no probe()");
+	memset(bytes, 0, sizeof bytes); /* it was borrowed */
+	for (uint32_t i = 0; i < 2; i++) {
+		receive(run, &b, &bag, 1);
+		check_datagram(run, &bag, 0, wanted, sizeof wanted);
+		check_true(run, memcmp(bag.remote[0].ip, a.addr.ip, sizeof a.addr.ip) == 0, "a probe from another address",
+			"the sender's");
+		check_true(run, bag.remote[0].port != a.info.port, "a probe from the port that it listens on", "another");
+		ports[i] = bag.remote[0].port;
+		bag_clear(&bag);
+		if (i == 0)
+			check_err(run, "probe() again", ops->probe(a.instance.self, &b.addr, wanted, sizeof wanted), 0);
+	}
+	check_true(run, ports[0] != ports[1], "two probes from one port", "a fresh socket for each");
+	check_true(run, !read_lane(run, &b, 0, &bag), "more datagrams than probes", "one each");
+	check_true(run, ops->probe(a.instance.self, &none, wanted, sizeof wanted) < 0,
+		"a probe to an address without family", "an error");
+	check_true(run, ops->probe(a.instance.self, &other, wanted, sizeof wanted) < 0,
+		"a probe to an address of another transport", "an error");
+	check_equal(run, "descriptors after probe()", check_count_fds(), fds);
+	check_stop(run, &a);
+	check_stop(run, &b);
+}
+
 /* All datagrams of one sender reach one lane of the receiver. */
 static void test_lanes(struct check_run *run)
 {
@@ -469,6 +508,7 @@ const struct check_test check_transport_tests[] = {
 	{"trains", test_trains},
 	{"max-datagram", test_max_datagram},
 	{"bad-destinations", test_bad_destinations},
+	{"probe", test_probe},
 	{"lanes", test_lanes},
 	{"threads", test_threads},
 	{NULL, NULL},

@@ -176,9 +176,9 @@ static uint32_t copy_survivors(
 	return n;
 }
 
-/* Sends the train on its way once. */
-static void dispatch(struct mem_endpoint *from, struct mem_endpoint *to, const struct ela_mem_link *link,
-	uint64_t *free_ns, const struct ela_send *send, uint32_t segment)
+/* Sends the train on its way once; as: who the receiver sees. */
+static void dispatch(struct mem_endpoint *from, const struct ela_addr *as, struct mem_endpoint *to,
+	const struct ela_mem_link *link, uint64_t *free_ns, const struct ela_send *send, uint32_t segment)
 {
 	struct ela_mem_fabric *fabric = from->fabric;
 	struct mem_buf *buf = mem_buf_new(fabric, send->len);
@@ -190,7 +190,7 @@ static void dispatch(struct mem_endpoint *from, struct mem_endpoint *to, const s
 		return;
 	}
 	buf->segment = segment;
-	buf->from = from->addr;
+	buf->from = *as;
 	buf->to = to->addr;
 	buf->ecn = send->ecn;
 	n = copy_survivors(fabric, link, buf, send);
@@ -209,7 +209,8 @@ static void dispatch(struct mem_endpoint *from, struct mem_endpoint *to, const s
 	}
 }
 
-static void carry_train(struct mem_endpoint *from, const struct ela_addr *remote, const struct ela_send *send)
+static void carry_train(
+	struct mem_endpoint *from, const struct ela_addr *as, const struct ela_addr *remote, const struct ela_send *send)
 {
 	struct ela_mem_fabric *fabric = from->fabric;
 	struct mem_endpoint *to = g_hash_table_lookup(fabric->endpoints, remote);
@@ -227,20 +228,19 @@ static void carry_train(struct mem_endpoint *from, const struct ela_addr *remote
 		fabric->stats.lost += n;
 		return;
 	}
-	dispatch(from, to, link, free_ns, send, segment);
+	dispatch(from, as, to, link, free_ns, send, segment);
 	if (mem_chance(fabric, link->dup_ppm)) {
 		fabric->stats.duplicated += n;
-		dispatch(from, to, link, free_ns, send, segment);
+		dispatch(from, as, to, link, free_ns, send, segment);
 	}
 }
 
-void mem_carry(struct mem_endpoint *from, const struct ela_send *send)
+void mem_carry(struct mem_endpoint *from, const struct ela_addr *as, const struct ela_send *send)
 {
 	struct ela_mem_fabric *fabric = from->fabric;
 	struct ela_addr remote = send->path->remote;
 	uint32_t segment = send->segment ? send->segment : send->len;
-	struct ela_mem_seen seen = {
-		.from = from->addr, .bytes = send->data, .len = send->len, .segment = segment, .now_ns = 0};
+	struct ela_mem_seen seen = {.from = *as, .bytes = send->data, .len = send->len, .segment = segment, .now_ns = 0};
 	const struct ela_mem_link *link;
 	struct ela_send one = *send;
 	uint64_t *free_ns;
@@ -257,14 +257,14 @@ void mem_carry(struct mem_endpoint *from, const struct ela_send *send)
 	}
 	(void)mem_link_find(fabric, &from->addr, &remote, &link, &free_ns); /* only to see whether trains are split */
 	if (!link->split) {
-		carry_train(from, &remote, send);
+		carry_train(from, as, &remote, send);
 		return;
 	}
 	for (uint32_t at = 0; at < send->len; at += segment) {
 		one.data = send->data + at;
 		one.len = send->len - at < segment ? send->len - at : segment;
 		one.segment = 0;
-		carry_train(from, &remote, &one);
+		carry_train(from, as, &remote, &one);
 	}
 }
 

@@ -143,6 +143,15 @@ void mem_fabric_release(struct ela_mem_fabric *fabric)
 	registry_unlock();
 }
 
+uint16_t mem_port_new(struct ela_mem_fabric *fabric)
+{
+	uint16_t port = fabric->next_port++;
+
+	if (fabric->next_port < 32768)
+		fabric->next_port = 32768;
+	return port;
+}
+
 /* splitmix64: small, seeded, the same everywhere. */
 uint64_t mem_random(struct ela_mem_fabric *fabric, uint64_t below)
 {

@@ -138,8 +138,9 @@ int mem_event_add(struct mem_endpoint *endpoint, uint64_t due_ns, enum mem_event
 void mem_event_forget(struct mem_endpoint *endpoint, const void *what);
 void mem_endpoint_run(struct mem_endpoint *endpoint); /* [control], without the lock: does what is due */
 void mem_endpoint_drop_events(struct mem_endpoint *endpoint);
-/* Carries a checked train. */
-void mem_carry(struct mem_endpoint *from, const struct ela_send *send);
+/* Carries a checked train; as: the sender that is seen, at an address of from's host. */
+void mem_carry(struct mem_endpoint *from, const struct ela_addr *as, const struct ela_send *send);
+uint16_t mem_port_new(struct ela_mem_fabric *fabric);           /* for who has none */
 bool mem_deliver(struct mem_endpoint *to, struct mem_buf *buf); /* TAKES buf; false = no room */
 
 /* stream.c */

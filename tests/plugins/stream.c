@@ -223,9 +223,7 @@ int mem_stream_connect(void *self, const struct ela_addr *remote, void **ret_con
 	} else {
 		half->endpoint = endpoint;
 		half->local = endpoint->addr;
-		half->local.port = fabric->next_port++;
-		if (fabric->next_port < 32768)
-			fabric->next_port = 32768;
+		half->local.port = mem_port_new(fabric);
 		half->remote = *remote;
 		half->remote.scope = 0;
 		half->held = true;

@@ -285,12 +285,29 @@ static int send_burst(void *data, uint32_t lane, const struct ela_send *sends, u
 		err = check_send(self, &sends[done]);
 		if (err)
 			break;
-		mem_carry(self, &sends[done]);
+		mem_carry(self, &self->addr, &sends[done]);
 	}
 	mem_unlock(self->fabric);
 	if (err)
 		*ret_err = err;
 	return (int)done;
+}
+
+static int probe(void *data, const struct ela_addr *remote, const void *bytes, uint32_t len)
+{
+	struct mem_endpoint *self = data;
+	const struct ela_path path = {.remote = *remote};
+	const struct ela_send send = {.data = bytes, .len = len, .path = &path};
+	struct ela_addr as = self->addr;
+	int err;
+
+	mem_lock(self->fabric);
+	err = self->is_up ? check_send(self, &send) : -ENETUNREACH;
+	as.port = mem_port_new(self->fabric);
+	if (!err)
+		mem_carry(self, &as, &send);
+	mem_unlock(self->fabric);
+	return err;
 }
 
 int ela_mem_move(struct ela_mem_fabric *fabric, const char *from, const char *to, uint16_t port)
@@ -371,6 +388,7 @@ static const struct ela_transport_ops ops = {
 	.conn_read = mem_stream_read,
 	.conn_write = mem_stream_write,
 	.conn_close = mem_stream_close,
+	.probe = probe,
 };
 
 #define DESCRIPTOR                                                                                                     \

@@ -107,7 +107,7 @@ static const struct {
 } broken[] = {
 	{"magic", ELA_LOADER_REFUSED, "/npd-magic.so: magic: found 0x12345678, wanted 0x70414c45"},
 	{"major", ELA_LOADER_REFUSED, "/npd-major.so: ABI major: found 7, wanted 0"},
-	{"minor", ELA_LOADER_REFUSED, "/npd-minor.so: ABI version: found 0.99, wanted at most 0.2"},
+	{"minor", ELA_LOADER_REFUSED, "/npd-minor.so: ABI version: found 0.99, wanted at most 0.3"},
 	{"kind", ELA_LOADER_REFUSED, "/npd-kind.so: kind: found 99, wanted 1..4"},
 	{"otherkind", ELA_LOADER_REFUSED,
 		"/npd-otherkind.so: file's name: found npd-otherkind.so, wanted route-otherkind.so"},

@@ -187,7 +187,7 @@ static const struct {
 	{N, break_older_minor, NULL},
 	{N, break_magic, "magic: found 0x12345678, wanted 0x70414c45"},
 	{N, break_major, "ABI major: found 1, wanted 0"},
-	{N, break_minor, "ABI version: found 0.3, wanted at most 0.2"},
+	{N, break_minor, "ABI version: found 0.4, wanted at most 0.3"},
 	{N, break_kind0, "kind: found 0, wanted 1..4"},
 	{N, break_kind5, "kind: found 5, wanted 1..4"},
 	{N, break_name_null, "name: found NULL, wanted 1..32 bytes"},
@@ -338,6 +338,7 @@ START_TEST(filled_operations)
 	ck_assert_int_eq(udp->transport.conn_write(NULL, NULL, NULL, 0, &err), 0);
 	ck_assert_int_eq(err, -EOPNOTSUPP);
 	udp->transport.conn_close(NULL, NULL);
+	ck_assert_int_eq(udp->transport.probe(NULL, NULL, NULL, 0), -EOPNOTSUPP);
 	/* a transport of streams alone: the loader's own stand in for datagrams */
 	plugin_fill(&p, ELA_KIND_TRANSPORT);
 	p.transport = udp->transport;
@@ -381,6 +382,34 @@ START_TEST(built_for_0_1)
 	ck_assert_ptr_nonnull(loaded);
 	ck_assert_int_eq(loaded->npd.set_addresses(NULL, NULL, 0), -EOPNOTSUPP);
 	ck_assert(loaded->npd.caps == p.npd.caps);
+	ela_loader_free(loader);
+}
+END_TEST
+
+static int not_this_either(void *self, const struct ela_addr *remote, const void *bytes, uint32_t len)
+{
+	(void)self;
+	(void)remote;
+	(void)bytes;
+	(void)len;
+	return 0;
+}
+
+/* A transport that was built with the headers of 0.2. */
+START_TEST(built_for_0_2)
+{
+	struct ela_loader *loader = loader_new();
+	const struct ela_loaded *loaded;
+	struct plugin p;
+
+	plugin_fill(&p, ELA_KIND_TRANSPORT);
+	p.d.abi_minor = 2;
+	p.d.ops_size = 112; /* tests/abi/abi-0.2.txt */
+	p.transport.probe = not_this_either;
+	loaded = ela_loader_add(loader, &p.d, NULL);
+	ck_assert_ptr_nonnull(loaded);
+	ck_assert_int_eq(loaded->transport.probe(NULL, NULL, NULL, 0), -EOPNOTSUPP);
+	ck_assert(loaded->transport.send_burst == p.transport.send_burst);
 	ela_loader_free(loader);
 }
 END_TEST
@@ -461,6 +490,7 @@ static Suite *loader_suite(void)
 	tcase_add_test(descriptors, added_once);
 	tcase_add_test(descriptors, filled_operations);
 	tcase_add_test(descriptors, built_for_0_1);
+	tcase_add_test(descriptors, built_for_0_2);
 	tcase_add_test(descriptors, other_sizes);
 	tcase_add_test(descriptors, other_strides);
 	tcase_add_test(descriptors, prefixes);

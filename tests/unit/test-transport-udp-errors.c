@@ -353,10 +353,47 @@ START_TEST(test_fair)
 }
 END_TEST
 
+/*
+ * A probe leaves from the address that the node listens on, at a port of its own each time, and no socket is left. What
+ * cannot be sent is said; a family that is not listened on is unreachable.
+ */
+START_TEST(test_probe)
+{
+	struct ela_addr to = path_b(_i).remote, other = path_b(!_i).remote,
+					gone = addr_of(_i ? "2001:db8::7" : "192.0.2.7", 9);
+	static uint8_t bytes[70000];
+	struct node a, b;
+	uint16_t ports[2];
+
+	node_start(&a, 1, options_a[_i]);
+	node_start(&b, 1, options_b[_i]);
+	fill_random(bytes, 41, 5);
+	for (int k = 0; k < 2; k++) {
+		struct ela_addr *from = &b.trains[0].remote;
+
+		ck_assert_int_eq(udp_ops()->probe(a.self, &to, bytes, 41), 0);
+		ck_assert_uint_eq(read_bytes(&b, 41), 1);
+		ck_assert_mem_eq(b.trains[0].data, bytes, 41);
+		ports[k] = from->port;
+		assert_addr_eq(from, _i ? "::1" : "127.0.0.1", from->port);
+	}
+	ck_assert(ports[0] != 7451 && ports[1] != 7451 && ports[0] != ports[1]);
+	ck_assert_int_eq(udp_ops()->probe(a.self, &other, bytes, 41), -ENETUNREACH);
+	ck_assert_int_eq(udp_ops()->probe(a.self, &to, bytes, sizeof bytes), -EMSGSIZE);
+	ck_assert_int_lt(udp_ops()->probe(a.self, &gone, bytes, 41), 0);
+	ck_assert_uint_eq(counter(&a, "tx-datagrams"), 2);
+	udp_ops()->stop(a.self);
+	ck_assert_int_eq(udp_ops()->probe(a.self, &to, bytes, 41), -ENETUNREACH);
+	node_close(&a);
+	assert_dry(&b);
+	node_close(&b);
+}
+END_TEST
+
 Suite *suite_errors(void)
 {
 	const TTest *const both[] = {test_local_gone, test_gso_lost, test_too_big, test_unreachable, test_no_socket,
-		test_again, test_refused, test_oversize, test_overflow, test_fair};
+		test_again, test_refused, test_oversize, test_overflow, test_fair, test_probe};
 	const TTest *const once[] = {test_cut};
 
 	return suite_of("transport-udp: errors", both, sizeof both / sizeof *both, once, sizeof once / sizeof *once);
