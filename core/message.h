@@ -19,6 +19,7 @@
 #define ELA_MESSAGE_OBJECT_MAX 4096u /* of a signed object inside a message */
 #define ELA_MESSAGE_PIECE_MAX 8192u  /* of a piece of a larger one */
 #define ELA_MESSAGE_NONCE_LEN 16u
+#define ELA_MESSAGE_NONCES 8u /* of each kind in a NodeClassification */
 
 enum ela_purpose {
 	ELA_PURPOSE_NODE_AUTHENTICATION, /* thesis, table 5.1: these six */

@@ -14,6 +14,7 @@
 #include "hex.h"
 #include "inet.h"
 #include "loader.h"
+#include "probe.h"
 #include "ring.h"
 #include <errno.h>
 #include <glib.h>
@@ -553,6 +554,26 @@ START_TEST(test_messages)
 }
 END_TEST
 
+START_TEST(test_probes)
+{
+	static const char *const names[] = {[ELA_PROBE_BY_TCP] = "probe-by-tcp", [ELA_PROBE_BY_UDP] = "probe-by-udp"};
+	uint8_t network[32], mac_key[ELA_PROBE_KEY_LEN], out[ROOM], bytes[ROOM];
+
+	ck_assert_int_eq(ela_probe_key(key("network-id", network), mac_key), 0);
+	same_value("probe-key", mac_key, sizeof mac_key);
+	for (int kind = ELA_PROBE_BY_TCP; kind <= ELA_PROBE_BY_UDP; kind++) {
+		struct ela_probe probe = {.kind = (enum ela_probe_kind)kind}, parsed;
+
+		for (uint32_t i = 0; i < ELA_PROBE_NONCE_LEN; i++)
+			probe.nonce[i] = (uint8_t)(16 * (kind - 1) + (int)i);
+		ck_assert_int_eq(ela_probe_make(mac_key, &probe, out), 0);
+		same_frame(names[kind], out, ELA_PROBE_LEN);
+		ck_assert_int_eq(ela_probe_parse(mac_key, bytes, (uint32_t)frame(names[kind], bytes), &parsed), 0);
+		ck_assert(parsed.kind == probe.kind && memcmp(parsed.nonce, probe.nonce, sizeof probe.nonce) == 0);
+	}
+}
+END_TEST
+
 /* Puts a record's head in front, compares it with the document and has core take it apart. */
 static void check_record(const char *name, uint8_t kind, uint8_t *record, uint32_t len)
 {
@@ -614,6 +635,10 @@ static const struct {
 	{"tag", ELA_TAG_LEN},
 	{"smallest frame", ELA_FRAME_MIN},
 	{"control datagram", ELA_DATAGRAM_MAX_CONTROL},
+	{"probe", ELA_PROBE_LEN},
+	{"probe nonce", ELA_PROBE_NONCE_LEN},
+	{"probe by TCP", ELA_PROBE_BY_TCP},
+	{"probe by UDP", ELA_PROBE_BY_UDP},
 	{"handshake head", ELA_HANDSHAKE_HEAD},
 	{"handshake init", ELA_HANDSHAKE_INIT},
 	{"handshake answer", ELA_HANDSHAKE_ANSWER},
@@ -673,7 +698,8 @@ START_TEST(test_nothing_unchecked)
 {
 	static const char *const checked[] = {"header", "init", "answer", "cookie", "init-with-cookie", "epacket",
 		"epacket-csum", "relayed-epacket", "relayed-init", "keepalive", "ping", "pong", "challenge", "challenge-answer",
-		"probe", "probe-ok", "routing", "record-frame", "record-train", "record-super", NULL};
+		"probe", "probe-ok", "probe-by-tcp", "probe-by-udp", "routing", "record-frame", "record-train", "record-super",
+		NULL};
 	g_auto(GStrv) lines = document();
 	uint32_t n = 0;
 
@@ -704,6 +730,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_epacket, 0, (int)G_N_ELEMENTS(packets));
 	tcase_add_loop_test(tc, test_relayed, 0, (int)G_N_ELEMENTS(relayed));
 	tcase_add_test(tc, test_messages);
+	tcase_add_test(tc, test_probes);
 	tcase_add_test(tc, test_records);
 	tcase_add_test(tc, test_numbers);
 	tcase_add_test(tc, test_nothing_unchecked);
