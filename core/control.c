@@ -176,6 +176,7 @@ static bool take_answer(
 		!ela_equal(data, peer->challenge, CHALLENGE_LEN))
 		return false;
 	peer->challenge_ns = 0;
+	peer->shown = true;
 	ela_pmtu_reset(peer);
 	ela_peer_publish(peer, s, path);
 	ELA_COUNT(node, PATH_CHANGES, 1);

@@ -262,7 +262,11 @@ static struct ela_session *check_frame(struct ela_lane *lane, uint8_t *frame, ui
 		return NULL;
 	}
 	if (frame[1] != ELA_TYPE_EPACKET && frame[1] != ELA_TYPE_MESSAGE) {
-		ELA_COUNT(lane, DROP_TYPE, 1);
+		/* Over a session's connection or through a neighbour a probe shows nothing. */
+		if (frame[1] == ELA_TYPE_PROBE && !path->link && !ela_path_is_via(path))
+			ela_lane_to_control(lane, path, frame, len);
+		else
+			ELA_COUNT(lane, DROP_TYPE, 1);
 		return NULL;
 	}
 	if (len < ELA_FRAME_MIN) {

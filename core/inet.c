@@ -136,6 +136,11 @@ void ela_inet_overlay6(const uint8_t network_id[32], const struct ela_addr *ip4,
 	*ret = addr;
 }
 
+bool ela_inet_same_network(const struct ela_addr *a, const struct ela_addr *b)
+{
+	return a->family == b->family && memcmp(a->ip, b->ip, a->family == ELA_ADDR_IP4 ? 4 : 8) == 0;
+}
+
 /* RFC 1123, 2.1. A last label of digits only is a mistyped IPv4 address, never a name. */
 static bool is_host_name(const char *name)
 {

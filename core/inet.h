@@ -36,6 +36,9 @@ bool ela_inet_is_multicast(const struct ela_addr *addr);
  */
 void ela_inet_overlay6(const uint8_t network_id[32], const struct ela_addr *ip4, struct ela_addr *ret);
 
+/* The same IPv4 address, or the same 64 leading bits of an IPv6 one: what one host can have many of counts once. */
+bool ela_inet_same_network(const struct ela_addr *a, const struct ela_addr *b);
+
 /*
  * "host:port", "[v6]:port", "name:port", the port optional. ret->host is g_malloc'ed; addr is set for a literal. 0,
  * -EINVAL.

@@ -163,8 +163,8 @@ void ela_lane_to_control(struct ela_lane *lane, const struct ela_path *path, con
 		ELA_COUNT(lane, DROP_OVERSIZE, 1);
 		return;
 	}
-	/* Anybody may send handshakes; MESSAGE frames got here for a session that there is: some room is theirs alone. */
-	if (data[1] == ELA_TYPE_HANDSHAKE && ela_ring_fill(lane->up) >= ELA_RING_SLOTS - ELA_RING_KEPT)
+	/* Anybody may send the others; MESSAGE frames got here for a session that there is: some room is theirs alone. */
+	if (data[1] != ELA_TYPE_MESSAGE && ela_ring_fill(lane->up) >= ELA_RING_SLOTS - ELA_RING_KEPT)
 		slot = NULL;
 	else
 		slot = ela_ring_claim(lane->up);

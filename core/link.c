@@ -5,6 +5,8 @@
  */
 #include "link.h"
 
+#include "classification.h"
+#include "inet.h"
 #include "lane.h"
 #include "peer.h"
 
@@ -140,7 +142,14 @@ static void refuse(struct ela_link *link)
 	ela_link_close(link);
 }
 
-/* ---- greeting: the handshake ---- */
+/* ---- greeting: the handshake, or one probe ---- */
+
+/* A probe is all that its connection is for: the first record of somebody who called. */
+static bool may_greet(const struct ela_link *link, const uint8_t *frame)
+{
+	return frame[1] == ELA_TYPE_HANDSHAKE || frame[1] == ELA_TYPE_MESSAGE ||
+		   (frame[1] == ELA_TYPE_PROBE && link->greetings == 1 && !link->dialled);
+}
 
 /* Records of the greeting, read byte-exactly: what follows the handshake belongs to the lane. False: closed. */
 static bool read_greeting(struct ela_link *link, bool *ret_did)
@@ -171,11 +180,25 @@ static bool read_greeting(struct ela_link *link, bool *ret_did)
 	*ret_did = true;
 	if (++link->greetings > GREETINGS || ela_frame_is_relayed(record.data, record.len) ||
 		record.kind != ELA_RECORD_FRAME || !ela_header_ok(record.data, record.len) || !ela_header_ttl_ok(record.data) ||
-		(record.data[1] != ELA_TYPE_HANDSHAKE && record.data[1] != ELA_TYPE_MESSAGE)) {
+		!may_greet(link, record.data)) {
 		refuse(link);
 		return false;
 	}
 	return true;
+}
+
+/* Nothing is answered, and the connection ends. */
+static void take_probe(struct ela_link *link, const struct ela_path *path, const uint8_t *frame, uint32_t len)
+{
+	struct ela_node *node = link->node;
+	uint64_t id = link->id;
+	bool wanted = ela_classify_probe(node, path, frame, len); /* whoever is told may have closed it */
+
+	link = ela_link_find(node, id);
+	if (link && wanted)
+		ela_link_close(link);
+	else if (link)
+		refuse(link);
 }
 
 /* True while there may be more. */
@@ -196,6 +219,10 @@ static bool greet(struct ela_link *link)
 		return did;
 	len = ela_get32(link->greeting) & 0xffffffu;
 	frame = link->greeting + ELA_RECORD_HEAD;
+	if (frame[1] == ELA_TYPE_PROBE) {
+		take_probe(link, &path, frame, len);
+		return false;
+	}
 	if (frame[1] == ELA_TYPE_HANDSHAKE)
 		go_on = ela_handshake_input(node, &path, frame, len);
 	else
@@ -260,32 +287,60 @@ static struct ela_link *new_link(struct ela_node *node, struct ela_transport *t,
 	return link;
 }
 
+/* Starts its connection. 0, or -errno: it is no more, and there was nothing to close at the transport. */
+static int start_dialling(struct ela_link *link, uint64_t timeout_ns)
+{
+	struct ela_transport *t = link->transport;
+	int err;
+
+	link->dialled = true;
+	link->state = ELA_LINK_DIALLING;
+	link->node->loop->ops->timer_set(link->timer, link->since_ns + timeout_ns);
+	err = t->ops->connect(t->self, &link->remote, &link->conn);
+	if (err == 0)
+		return 0;
+	link->node->loop->ops->timer_free(link->timer);
+	(void)g_ptr_array_remove_fast(link->node->links, link); /* it is there */
+	(void)pthread_mutex_destroy(&link->inbox_lock);         /* nobody holds it */
+	g_free(link);
+	return err;
+}
+
 struct ela_link *ela_link_dial(
 	struct ela_node *node, struct ela_peer *peer, struct ela_transport *t, const struct ela_addr *addr)
 {
 	struct ela_link *link = new_link(node, t, addr);
 	int err;
 
-	link->dialled = true;
 	link->peer = peer;
-	link->state = ELA_LINK_DIALLING;
-	node->loop->ops->timer_set(link->timer, link->since_ns + DIAL_NS);
-	err = t->ops->connect(t->self, addr, &link->conn);
-	if (err != 0) {
-		ela_way_failed(peer, t->number, addr, err);
-		/* Nothing to close at the transport. */
-		node->loop->ops->timer_free(link->timer);
-		(void)g_ptr_array_remove_fast(node->links, link); /* it is there */
-		(void)pthread_mutex_destroy(&link->inbox_lock);   /* nobody holds it */
-		g_free(link);
-		return NULL;
-	}
-	return link;
+	err = start_dialling(link, DIAL_NS);
+	if (err == 0)
+		return link;
+	ela_way_failed(peer, t->number, addr, err);
+	return NULL;
 }
 
-static bool same_network(const struct ela_addr *a, const struct ela_addr *b)
+int ela_link_probe(struct ela_node *node, struct ela_transport *t, const struct ela_addr *addr, const uint8_t *frame,
+	uint32_t len, uint64_t timeout_ns)
 {
-	return a->family == b->family && memcmp(a->ip, b->ip, a->family == ELA_ADDR_IP4 ? 4 : 8) == 0;
+	struct ela_link *link = new_link(node, t, addr);
+
+	link->probes = true;
+	ela_record_put(link->greeting, ELA_RECORD_FRAME, len);
+	memcpy(link->greeting + ELA_RECORD_HEAD, frame, len);
+	link->greeting_len = ELA_RECORD_HEAD + len;
+	return start_dialling(link, timeout_ns);
+}
+
+/* The probe's connection is there: one record, and it ends. A fresh connection takes it at once, or is dead. */
+static void say_probe(struct ela_link *link)
+{
+	const struct iovec iov = {link->greeting, link->greeting_len};
+	int err = 0;
+
+	if (link->transport->ops->conn_write(link->transport->self, link->conn, &iov, 1, &err) == (int)iov.iov_len)
+		ELA_COUNT(link->node, PROBES_OUT, 1);
+	ela_link_close(link);
 }
 
 /* Room for one more stranger from there: the oldest of its address, or of all, goes. */
@@ -302,7 +357,7 @@ static void limit_strangers(struct ela_node *node, const struct ela_addr *remote
 		all++;
 		if (!oldest || link->id < oldest->id)
 			oldest = link;
-		if (!same_network(&link->remote, remote))
+		if (!ela_inet_same_network(&link->remote, remote))
 			continue;
 		same++;
 		if (!oldest_same || link->id < oldest_same->id)
@@ -357,6 +412,10 @@ void ela_link_event(struct ela_node *node, struct ela_transport *t, uint32_t eve
 	if (!link || link->state == ELA_LINK_DEAD)
 		return;
 	if (event == ELA_CONN_OPEN && link->state == ELA_LINK_DIALLING) {
+		if (link->probes) {
+			say_probe(link);
+			return;
+		}
 		if (local)
 			link->local = *local;
 		begin_greeting(link);

@@ -30,6 +30,7 @@ struct ela_link {
 	struct ela_timer *timer;
 	uint64_t since_ns;
 	bool dialled; /* by us */
+	bool probes;  /* dialled to say one record, which greeting holds, and nothing else */
 	uint8_t greeting[ELA_RECORD_HEAD + ELA_STREAM_MAX_STRANGER];
 	uint32_t greeting_len, greetings; /* of the record being read; records so far */
 
@@ -82,6 +83,12 @@ void ela_link_drop_lane_state(struct ela_link *link);
 /* [control] Dials addr for a peer; NULL when the transport refused. */
 struct ela_link *ela_link_dial(
 	struct ela_node *node, struct ela_peer *peer, struct ela_transport *t, const struct ela_addr *addr);
+/*
+ * [control] Dials addr, says one frame and closes; all within timeout_ns. Whether it could is seen by nobody but the
+ * receiver. 0, or -errno of connect().
+ */
+int ela_link_probe(struct ela_node *node, struct ela_transport *t, const struct ela_addr *addr, const uint8_t *frame,
+	uint32_t len, uint64_t timeout_ns);
 /* [control] host->conn_event of transports. */
 void ela_link_event(struct ela_node *node, struct ela_transport *t, uint32_t event, void *conn,
 	const struct ela_addr *remote, const struct ela_addr *local, int err);

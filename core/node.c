@@ -5,6 +5,7 @@
  */
 #include "node.h"
 
+#include "classification.h"
 #include "dialogue.h"
 #include "host.h"
 #include "inet.h"
@@ -88,6 +89,8 @@ static bool drain_lane(struct ela_lane *lane)
 			return false;
 		if (slot->data[1] == ELA_TYPE_MESSAGE)
 			ela_control_input(node, &slot->path, slot->data, slot->len);
+		else if (slot->data[1] == ELA_TYPE_PROBE)
+			(void)ela_classify_probe(node, &slot->path, slot->data, slot->len); /* it is never answered */
 		else
 			(void)ela_handshake_input(node, &slot->path, slot->data, slot->len); /* an attached link stays */
 		ela_ring_pop(lane->up);
@@ -449,6 +452,7 @@ static struct ela_node *alloc_node(
 	node->soon = loop->ops->timer_new(loop, soon, node);
 	node->dialogue = ela_dialogue_new(node);
 	node->puller = ela_puller_new(node);
+	node->classification = ela_classification_new(node);
 	atomic_store(&node->peers, g_new0(struct ela_peers, 1));
 	atomic_store(&node->clock_gap_ns, (int64_t)(loop->ops->wall_ns(loop) - loop->ops->now_ns(loop)));
 	for (uint32_t i = 0; i < ELA_MAX_LANES; i++)
@@ -674,6 +678,7 @@ void ela_node_free(struct ela_node *node)
 	ela_node_stop(node);
 	for (uint32_t i = 0; i < node->n_lanes; i++)
 		ela_lane_free(node->lanes[i]);
+	ela_classification_free(node->classification);
 	ela_puller_free(node->puller);
 	ela_dialogue_free(node->dialogue);
 	ela_peers_free(node);

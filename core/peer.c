@@ -297,6 +297,7 @@ void ela_peer_install(struct ela_peer *peer, struct ela_session *s, const struct
 	if (lost_link(peer, s, path))
 		return;
 	settle_link(peer, path);
+	peer->shown = true; /* it has what went there */
 	make_current(peer, s, path);
 }
 
@@ -380,6 +381,8 @@ void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s, const 
 		if (lost_link(peer, offer.session, &way))
 			return;
 		settle_link(peer, &way);
+		/* Where message 2 went it was read; any other address is only what a datagram says. */
+		peer->shown = way.link || ela_path_same(&way, &offer.path);
 		make_current(peer, offer.session, &way);
 		guess_round_trip(peer, ela_loop_now(peer->node->loop) - offer.born_ns);
 		return;

@@ -169,6 +169,7 @@ struct ela_peer {
 	uint64_t last_init_ns;
 	struct ela_addr *addrs; /* of all endpoints, names resolved */
 	uint32_t n_addrs;
+	bool shown;                              /* where packets go, the node has answered: it is there */
 	struct ela_peer *via;                    /* packets go through this neighbour; NULL = directly */
 	uint32_t last_via;                       /* number of the one they went through last, 0 = directly */
 	uint64_t seek_ns;                        /* when a direct way was looked for last */
@@ -361,6 +362,7 @@ struct ela_node {
 	struct ela_bucket answers[2]; /* to our messages 1: from elsewhere, from where they went to */
 	struct ela_dialogue *dialogue;
 	struct ela_puller *puller;
+	struct ela_classification *classification;
 	struct ela_resolver *resolver;       /* NULL in virtual time */
 	uint8_t index_used[ELA_INDEX_SLOTS]; /* sessions and message 1s that wait for an answer */
 	struct ela_stats stats;

@@ -35,6 +35,8 @@
 	X(KEEPALIVES_OUT, "keepalives-out")                                                                                \
 	X(PINGS_OUT, "pings-out")                                                                                          \
 	X(LINKS_LOST, "links-lost") /* peers found silent, or whose connection closed */                                   \
+	X(PROBES_OUT, "probes-out") /* so that others learn whether strangers reach them */                                \
+	X(PROBES_IN, "probes-in")   /* of those that this node asked for */                                                \
 	X(STREAMS_OPENED, "streams-opened")                                                                                \
 	X(STREAMS_CLOSED, "streams-closed")                                                                                \
 	X(MESSAGES_OUT, "messages-out") /* XML messages, however many parts */                                             \
@@ -67,17 +69,19 @@
 	X(DROP_FORWARD_RATE, "drop-forward-rate")       /* more handshakes than are relayed */                             \
 	X(DROP_FORWARD_DOWN, "drop-forward-down")       /* the next hop has no session */                                  \
 	X(DROP_MAC1, "drop-mac1")                                                                                          \
-	X(DROP_COOKIE, "drop-cookie")             /* a cookie that is not one for a message 1 of ours, or one too many */  \
-	X(DROP_ANSWER, "drop-answer")             /* a message 2 or cookie whose message 1 is not waiting (any more) */    \
-	X(DROP_RATE, "drop-rate")                 /* handshakes beyond the limit of an address */                          \
-	X(DROP_HANDSHAKE, "drop-handshake")       /* malformed or forged behind a good mac1 */                             \
-	X(DROP_UNKNOWN_KEY, "drop-unknown-key")   /* nobody in ela.ini */                                                  \
-	X(DROP_REPEATED, "drop-repeated")         /* an ephemeral key seen before */                                       \
-	X(DROP_RACE, "drop-race")                 /* both started: the other one's goes on */                              \
-	X(DROP_CONTROL_FULL, "drop-control-full") /* ring to the control thread full */                                    \
-	X(DROP_MESSAGE, "drop-message")           /* sealed, but not a message this node knows */                          \
-	X(DROP_PARTS, "drop-parts")               /* that cannot be, or whose message was given up */                      \
-	X(DROP_XML, "drop-xml")                   /* whole, but not a message this node knows */                           \
+	X(DROP_COOKIE, "drop-cookie")           /* a cookie that is not one for a message 1 of ours, or one too many */    \
+	X(DROP_ANSWER, "drop-answer")           /* a message 2 or cookie whose message 1 is not waiting (any more) */      \
+	X(DROP_RATE, "drop-rate")               /* handshakes beyond the limit of an address */                            \
+	X(DROP_HANDSHAKE, "drop-handshake")     /* malformed or forged behind a good mac1 */                               \
+	X(DROP_UNKNOWN_KEY, "drop-unknown-key") /* nobody in ela.ini */                                                    \
+	X(DROP_REPEATED, "drop-repeated")       /* an ephemeral key seen before */                                         \
+	X(DROP_RACE, "drop-race")               /* both started: the other one's goes on */                                \
+	X(DROP_PROBE, "drop-probe")             /* none of this network, or not the way that it says */                    \
+	X(DROP_PROBE_UNASKED, "drop-probe-unasked") /* nothing waits for it (any more) */                                  \
+	X(DROP_CONTROL_FULL, "drop-control-full")   /* ring to the control thread full */                                  \
+	X(DROP_MESSAGE, "drop-message")             /* sealed, but not a message this node knows */                        \
+	X(DROP_PARTS, "drop-parts")                 /* that cannot be, or whose message was given up */                    \
+	X(DROP_XML, "drop-xml")                     /* whole, but not a message this node knows */                         \
 	X(DROP_MESSAGE_RATE, "drop-message-rate")                                                                          \
 	X(DROP_REQUEST, "drop-request") /* too old, or too many wait */                                                    \
 	X(DROP_NOROUTE, "drop-noroute")                                                                                    \

@@ -587,7 +587,7 @@ START_TEST(headers)
 		{0, 0xff, 0, "drop-header"},
 		{0, 0xff, 2, "drop-header"},
 		{1, 0xff, 0, "drop-type"},
-		{1, 0xff, ELA_TYPE_PROBE, "drop-type"},
+		{1, 0xff, ELA_TYPE_PROBE, "drop-probe-unasked"},
 		{1, 0xff, 99, "drop-type"},
 		{2, 0xff, 0, "drop-ttl"},
 		{3, 0x02, 0x02, "drop-hop-tag"}, /* HOP */

@@ -173,6 +173,13 @@ static int send_burst(void *self, uint32_t lane, const struct ela_send *sends, u
 	return (int)n;
 }
 
+static int probe(void *self, const struct ela_addr *remote, const void *bytes, uint32_t len)
+{
+	struct lone *l = self;
+
+	return l->on_probe ? l->on_probe(l, remote, bytes, len) : -EOPNOTSUPP;
+}
+
 static struct lone_conn *conn_new(struct lone *l, void *data)
 {
 	struct lone_conn *conn = g_new0(struct lone_conn, 1);
@@ -249,7 +256,8 @@ static const struct ela_transport_ops datagram_ops = {.create = create,
 	.info = datagram_info,
 	.lane_fd = lane_fd,
 	.read_burst = read_burst,
-	.send_burst = send_burst};
+	.send_burst = send_burst,
+	.probe = probe};
 
 static const struct ela_transport_ops stream_ops = {.create = create,
 	.destroy = nothing,

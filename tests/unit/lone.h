@@ -44,6 +44,8 @@ struct lone {
 	int (*on_addresses)(
 		struct lone *l, const char *const *texts, uint32_t n);     /* the device's; 0, or what it is to say */
 	int (*on_write)(struct lone *l, const struct ela_packet *pkt); /* 0, or what write_burst is to say */
+	/* The datagram transport's; NULL: -EOPNOTSUPP. */
+	int (*on_probe)(struct lone *l, const struct ela_addr *remote, const uint8_t *bytes, uint32_t len);
 	void (*on_connect)(struct lone *l, struct lone_conn *conn, const struct ela_addr *remote); /* then lone_opened() */
 	int (*on_conn_read)(struct lone_conn *conn, void *buf, uint32_t len, int *ret_err);        /* NULL: -EAGAIN */
 	int (*on_conn_write)(struct lone_conn *conn, const void *buf, uint32_t len, int *ret_err);

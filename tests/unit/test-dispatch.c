@@ -217,7 +217,7 @@ START_TEST(clear_bytes)
 		if (v != 1)
 			with_byte(0, v, "drop-header");
 		if (v == 0 || v > 3)
-			with_byte(1, v, "drop-type");
+			with_byte(1, v, v == ELA_TYPE_PROBE ? "drop-probe-unasked" : "drop-type");
 		with_byte(2, v, v != 3 ? "drop-ttl" : NULL);
 		if ((v & ELA_FLAG_CSUM) == 0 && v >> 6 != 3)
 			with_byte(3, v, !zero ? "drop-header" : hop ? "drop-hop-tag" : v >> 6 ? "drop-ecn" : NULL);
