@@ -10,6 +10,7 @@
 #include "host.h"
 #include "inet.h"
 #include "lane.h"
+#include "own.h"
 #include "resolve.h"
 #include "via.h"
 
@@ -46,6 +47,8 @@ bool ela_prefix_is_beyond(const struct ela_config *config, const struct ela_pref
 
 bool ela_addr_allowed(const struct ela_node *node, const struct ela_addr *addr)
 {
+	const struct ela_own *own = ela_own(node);
+
 	if (addr->port == 0)
 		return false;
 	if (addr->family != ELA_ADDR_IP4 && addr->family != ELA_ADDR_IP6)
@@ -53,8 +56,7 @@ bool ela_addr_allowed(const struct ela_node *node, const struct ela_addr *addr)
 	if (ela_inet_is_unspecified(addr) || ela_inet_is_loopback(addr) || ela_inet_is_link_local(addr) ||
 		ela_inet_is_multicast(addr))
 		return false;
-	return !ela_inet_prefix_contains(&node->config->address4, addr) &&
-		   !ela_inet_prefix_contains(&node->config->address6, addr);
+	return !ela_inet_prefix_contains(&own->ip4, addr) && !ela_inet_prefix_contains(&own->ip6, addr);
 }
 
 /* ---- receiver indices ---- */

@@ -212,6 +212,28 @@ START_TEST(retired)
 }
 END_TEST
 
+static bool may_lead_to(const char *text)
+{
+	struct ela_addr addr;
+
+	ck_assert_int_eq(ela_inet_addr(text, &addr), 0);
+	addr.port = 7450;
+	return ela_addr_allowed(bench.l->node, &addr);
+}
+
+/* No path leads through the overlay itself: where that is follows from the node's own addresses, not from ela.ini. */
+START_TEST(not_through_itself)
+{
+	ck_assert(!may_lead_to("10.88.0.9") && !may_lead_to("fd88::9"));
+	ck_assert(may_lead_to("10.99.0.9") && may_lead_to("fd99::9"));
+	ck_assert_int_eq(take("10.99.0.1/24", "fd99::1/64"), 0);
+	ck_assert(!may_lead_to("10.99.0.9") && !may_lead_to("fd99::9"));
+	ck_assert(may_lead_to("10.88.0.9") && may_lead_to("fd88::9"));
+	ck_assert_int_eq(take(NULL, NULL), 0);
+	ck_assert(may_lead_to("10.99.0.9") && may_lead_to("fd99::9"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("own");
@@ -225,6 +247,7 @@ int main(void)
 	tcase_add_test(all, none);
 	tcase_add_test(all, refused);
 	tcase_add_test(all, retired);
+	tcase_add_test(all, not_through_itself);
 	suite_add_tcase(suite, all);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
