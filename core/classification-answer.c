@@ -16,6 +16,7 @@
 #define NONCES_NS (5 * ELA_SEC)
 #define CONNECT_NS (2 * ELA_SEC)
 #define OF_NETWORK 4u
+#define OF_GUESTS (ELA_CLASSIFY_KEPT / 2) /* anybody may be one, with as many keys as he likes */
 
 /* ---- where to ---- */
 
@@ -62,7 +63,7 @@ static struct ela_tested *place_for(
 	struct ela_classification *c, const struct ela_peer *peer, const struct ela_addr *at, uint64_t now_ns)
 {
 	struct ela_tested *free_one = NULL;
-	uint32_t n_near = 0;
+	uint32_t n_near = 0, n_guests = 0;
 
 	forget_old(c, now_ns);
 	if (find_tested(c, peer))
@@ -70,12 +71,16 @@ static struct ela_tested *place_for(
 	for (uint32_t i = 0; i < ELA_CLASSIFY_KEPT; i++) {
 		struct ela_tested *t = &c->tested[i];
 
-		if (t->born_ns == 0)
+		if (t->born_ns == 0) {
 			free_one = t;
-		else if (ela_inet_same_network(&t->at.addr, at))
-			n_near++;
+			continue;
+		}
+		n_near += ela_inet_same_network(&t->at.addr, at);
+		n_guests += t->guest;
 	}
-	return n_near < OF_NETWORK ? free_one : NULL;
+	if (n_near >= OF_NETWORK || (peer->guest && n_guests >= OF_GUESTS))
+		return NULL;
+	return free_one;
 }
 
 /* ---- probing ---- */
@@ -177,6 +182,7 @@ static void take_ports(void *data, struct ela_peer *peer, const struct ela_messa
 	}
 	*t = (struct ela_tested){.born_ns = now_ns,
 		.at = {at, port_of(request, ELA_FIELD_TCP_PORT), port_of(request, ELA_FIELD_UDP_PORT)},
+		.guest = peer->guest,
 		.waits = true};
 	memcpy(t->key, peer->key, sizeof t->key);
 	node->loop->ops->random(node->loop, t->nonces, sizeof t->nonces);

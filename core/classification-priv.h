@@ -37,6 +37,7 @@ struct ela_tested {
 	uint64_t born_ns; /* 0 = free */
 	uint8_t key[ELA_KEY_LEN];
 	struct ela_message_endpoint at;
+	bool guest; /* it was one when it asked */
 	bool waits; /* its nonces were not said yet */
 	uint8_t nonces[ELA_CLASSIFY_WAYS][ELA_PROBE_NONCE_LEN];
 };

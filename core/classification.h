@@ -53,9 +53,9 @@ bool ela_classify_probe(struct ela_node *node, const struct ela_path *path, cons
 
 /*
  * Whether this node probes peers that ask for it, guests and members alike; not at first. Limits: once a minute a key,
- * 4 times a minute an IPv4 address or IPv6 /64, 64 times a minute in all; to where the asker has shown to be, never to
- * this node itself nor where ela_addr_allowed() says no; 41 bytes and a connection, less than the request had. A nonce
- * is good for one answer within 5 s.
+ * 4 times a minute an IPv4 address or IPv6 /64, 64 times a minute in all, 32 of them guests; to where the asker has
+ * shown to be, never to this node itself nor where ela_addr_allowed() says no; 41 bytes and a connection, less than the
+ * request had. A nonce is good for one answer within 5 s.
  */
 void ela_classify_serve(struct ela_node *node, bool serve);
 

@@ -360,6 +360,23 @@ START_TEST(in_all)
 }
 END_TEST
 
+/* Any number of strangers may be guests; half of the places is none of theirs. */
+START_TEST(guests_in_all)
+{
+	others_asked(ELA_CLASSIFY_KEPT / 2, lone_addr(20), 1);
+	for (uint32_t i = 1; i < ELA_CLASSIFY_KEPT / 2; i++)
+		core()->classification->tested[i].guest = true;
+	wire_peer(r->wire, 2, 1)->guest = wire_peer(r->wire, 2, 3)->guest = true;
+	ask(1, ports(10000, 20000)); /* the last of them */
+	ck_assert_int_eq(said.status, ELA_STATUS_OK);
+	ask(3, ports(10000, 20000));
+	ck_assert_int_eq(said.status, ELA_STATUS_BUSY);
+	wire_peer(r->wire, 2, 3)->guest = false;
+	ask(3, ports(10000, 20000));
+	ck_assert_int_eq(said.status, ELA_STATUS_OK);
+}
+END_TEST
+
 /* ---- where to ---- */
 
 /* The request as it comes out of its session, whatever the way: the answer goes wherever that leads. */
@@ -546,6 +563,7 @@ int main(void)
 	tcase_add_test(tc, once_a_minute);
 	tcase_add_test(tc, of_an_address);
 	tcase_add_test(tc, in_all);
+	tcase_add_test(tc, guests_in_all);
 	tcase_add_loop_test(tc, forbidden, 0, 10);
 	tcase_add_test(tc, own_machine);
 	tcase_add_test(tc, relayed);
