@@ -89,7 +89,7 @@ static bool take_frame(struct sim *s, const struct ela_mem_seen *seen, const uin
 		sim_check(s, len >= ELA_FRAME_MIN, "a frame that is too short was sent");
 		check_unique(s, ela_header_destination(frame), ela_frame_index(frame), ela_frame_counter(frame));
 	} else {
-		sim_check(s, type == ELA_TYPE_HANDSHAKE, "type %u was sent", type);
+		sim_check(s, type == ELA_TYPE_HANDSHAKE || type == ELA_TYPE_PROBE, "type %u was sent", type);
 	}
 	if (s->capture)
 		keep(s, seen, frame, len);
