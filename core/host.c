@@ -175,6 +175,14 @@ static gboolean leads_to(gpointer key, gpointer value, gpointer peer)
 	return value == peer;
 }
 
+void ela_node_replace_routes(struct ela_node *node, struct ela_peer *peer, char *const *prefixes)
+{
+	(void)g_hash_table_foreach_remove(node->routes_by_prefix, leads_to, peer); /* there may be none */
+	for (; *prefixes; prefixes++)
+		(void)g_hash_table_replace(node->routes_by_prefix, g_strdup(*prefixes), peer); /* or another's */
+	ela_node_publish_routes(node);
+}
+
 void ela_node_forget_routes(struct ela_node *node, const struct ela_peer *peer)
 {
 	if (g_hash_table_foreach_remove(node->routes_by_prefix, leads_to, (gpointer)(uintptr_t)peer))

@@ -362,18 +362,6 @@ static int check_spec(
 	return 0;
 }
 
-/* Routes to a peer that a ring found are core's: nobody else knows its address. */
-static void set_routes(struct ela_peer *peer)
-{
-	struct ela_node *node = peer->node;
-
-	ela_node_forget_routes(node, peer);
-	for (char **text = peer->made->prefix_texts; *text; text++)
-		(void)g_hash_table_replace(
-			node->routes_by_prefix, g_strdup(*text), peer); /* whether it was new does not matter */
-	ela_node_publish_routes(node);
-}
-
 /* Takes made in place of what was known. */
 static void become(struct ela_peer *peer, struct ela_config_peer *made, uint32_t id)
 {
@@ -414,7 +402,7 @@ int ela_peer_add(
 	fresh->n = old->n + 1;
 	fresh->v[old->n] = peer;
 	publish(node, fresh);
-	set_routes(peer);
+	ela_node_replace_routes(node, peer, peer->made->prefix_texts); /* core's: nobody else knows its address */
 	*ret = peer;
 	return 0;
 }
@@ -434,7 +422,7 @@ int ela_peer_change(struct ela_peer *peer, const struct ela_peer_spec *spec)
 		ela_peer_reset(peer); /* what was agreed names the old ID; a new handshake is a round trip */
 	become(peer, make_config(node, spec, peer->key), id);
 	publish_sources(node, ela_peers_list(node));
-	set_routes(peer);
+	ela_node_replace_routes(node, peer, peer->made->prefix_texts); /* core's: nobody else knows its address */
 	return 0;
 }
 

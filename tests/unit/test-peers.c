@@ -219,6 +219,24 @@ START_TEST(address_later)
 }
 END_TEST
 
+/*
+ * Packets go on while something is new of their peer: sources and routes are published once each, and each publication
+ * retires what was there before.
+ */
+START_TEST(way_stays)
+{
+	struct ela_node *node = bench.nodes[1]->node;
+	struct ela_peer *peer = NULL;
+	uint64_t before;
+
+	ck_assert_int_eq(add(1, 2, "10.88.0.2", NULL, 2, &peer), 0);
+	before = atomic_load(&node->qsbr.epoch);
+	ck_assert_int_eq(change(2, peer, "10.88.0.2", NULL, 0), 0);
+	ck_assert_uint_eq(atomic_load(&node->qsbr.epoch) - before, 2);
+	ck_assert_ptr_eq(way(1, "10.88.0.2"), peer);
+}
+END_TEST
+
 START_TEST(dropped)
 {
 	struct ela_peer *peer = NULL, *third = NULL;
@@ -317,6 +335,7 @@ int main(void)
 	tcase_set_timeout(all, 60);
 	tcase_add_test(all, made_and_called);
 	tcase_add_test(all, address_later);
+	tcase_add_test(all, way_stays);
 	tcase_add_test(all, dropped);
 	tcase_add_test(all, refused);
 	tcase_add_test(all, enough);
