@@ -85,7 +85,7 @@ static void check_rekey(struct ela_peer *peer, uint64_t now, uint64_t data_tx)
 bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns)
 {
 	uint64_t data_tx, tx, rx, interval;
-	bool busy = false;
+	bool busy = false, was_silent = peer->silent_ns != 0;
 
 	ela_peer_expire(peer, now_ns);
 	ela_initiator_tick(peer, now_ns);
@@ -113,5 +113,8 @@ bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns)
 	} else if (peer->config->keepalive_ns && peer->n_addrs && !ela_initiator_busy(peer)) {
 		ela_initiate(peer); /* wanted all the time, and nothing else asks for it */
 	}
-	return busy || ela_initiator_busy(peer) || ela_peer_offered_ns(peer);
+	busy |= ela_initiator_busy(peer) || ela_peer_offered_ns(peer);
+	if (was_silent != (peer->silent_ns != 0)) /* at the end: who hears it may give the peer another way */
+		ela_peer_tell(peer, was_silent ? ELA_NEWS_WAY : ELA_NEWS_LOST);
+	return busy;
 }

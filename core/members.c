@@ -224,6 +224,27 @@ int ela_members_add(struct ela_members *members, const struct ela_credential *cr
 	return 0;
 }
 
+int ela_members_know(struct ela_members *members, const struct ela_credential *credential,
+	const struct ela_peer_spec *spec, struct ela_peer **ret, GError **error)
+{
+	struct ela_peer *peer = ela_peer_by_key(members->node, credential->x25519);
+	struct member *m = peer ? member_of(members, peer) : NULL;
+	int err;
+
+	if (!peer)
+		return ela_members_add(members, credential, spec, ret, error);
+	if (!peer->made)
+		return ela_object_refuse(error, EINVAL, "%s is a peer of ela.ini", peer->name);
+	if (!m)
+		enter(members, peer, credential->hash, false);
+	else
+		memcpy(m->credential, credential->hash, ELA_HASH_LEN);
+	err = ela_members_accept(members, peer, spec, error);
+	if (err == 0)
+		*ret = peer;
+	return err;
+}
+
 void ela_members_recheck(struct ela_members *members)
 {
 	uint64_t generation = ela_membership_generation(members->membership);

@@ -38,6 +38,12 @@ int ela_members_accept(
  */
 int ela_members_add(struct ela_members *members, const struct ela_credential *credential,
 	const struct ela_peer_spec *spec, struct ela_peer **ret, GError **error);
+/*
+ * The same for one who may be here already, as a guest or a member: the credential is his from now on, and what spec
+ * says is known of him. *ret is his peer. Of ela.ini: -EINVAL.
+ */
+int ela_members_know(struct ela_members *members, const struct ela_credential *credential,
+	const struct ela_peer_spec *spec, struct ela_peer **ret, GError **error);
 /* Ends its sessions; it may come again. */
 void ela_members_drop(struct ela_members *members, struct ela_peer *peer);
 /* Somebody may have lost his rights: drops those whose credential is not good any more. Cheap when nothing changed. */

@@ -39,7 +39,7 @@ struct ela_neighbours_ops {
 
 /*
  * All borrowed, and outlive it. Takes over node->news until free. The records that the directory has already count; the
- * role is joining. node is made, and need not run yet.
+ * role is joining. node runs.
  */
 struct ela_neighbours *ela_neighbours_new(struct ela_node *node, const struct ela_membership *membership,
 	const struct ela_directory *directory, struct ela_members *members, const struct ela_neighbours_ops *ops);

@@ -111,6 +111,7 @@ static void link_down(struct ela_peer *peer)
 		peer->node->log, ela_loop_now(peer->node->loop), ELA_LOG_INFO, "link", "closed peer=%s", peer->name);
 	ela_initiator_cancel(peer);
 	ela_initiate(peer);
+	ela_peer_tell(peer, ELA_NEWS_LOST);
 }
 
 static void local_gone(struct ela_peer *peer)

@@ -131,6 +131,7 @@ void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct
 {
 	struct ela_node *node = peer->node;
 	struct ela_tx *old = peer->tx_shadow, *tx = NULL;
+	bool changed;
 
 	if (s) {
 		tx = g_new0(struct ela_tx, 1);
@@ -141,6 +142,7 @@ void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct
 			tx = NULL;
 		}
 	}
+	changed = !old != !tx || (tx && (tx->via != old->via || tx->link != old->link));
 	peer->tx_shadow = tx;
 	atomic_store(&peer->tx, tx);
 	if (old)
@@ -150,6 +152,8 @@ void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct
 			ela_lane_wake(node->lanes[i]);
 	if (tx || old)
 		ela_via_follow(peer);
+	if (changed)
+		ela_peer_tell(peer, ELA_NEWS_WAY);
 }
 
 /* ---- life of sessions ---- */
@@ -206,6 +210,7 @@ static void say_down(struct ela_peer *peer, const char *why)
 	peer->changed_ns = ela_loop_now(node->loop);
 	ela_logf(node->log, ELA_LOG_INFO, "session", "down peer=%s reason=%s", peer->name, why);
 	tell_routing(peer, ELA_LINK_DOWN);
+	ela_peer_tell(peer, ELA_NEWS_LOST);
 }
 
 /* The connection that carried the handshake ended before it was done: nothing was won. */
@@ -223,13 +228,17 @@ static bool lost_link(struct ela_peer *peer, struct ela_session *s, const struct
 /* s is what we send with from now on. */
 static void make_current(struct ela_peer *peer, struct ela_session *s, const struct ela_path *heard)
 {
-	const struct ela_path path = ela_peer_wished(peer, heard);
 	struct ela_node *node = peer->node;
 	uint64_t now = ela_loop_now(node->loop);
-	bool moved = !peer->tx_shadow || !ela_path_same(&peer->tx_shadow->path, &path);
-	bool worth_saying = moved || peer->silent_ns != 0;
+	bool moved, worth_saying, was_silent = peer->silent_ns != 0;
+	struct ela_path path;
 	uint64_t jitter;
 
+	if (peer->via && !ela_path_is_via(heard))
+		ela_peer_tell(peer, ELA_NEWS_CALLED);
+	path = ela_peer_wished(peer, heard);
+	moved = !peer->tx_shadow || !ela_path_same(&peer->tx_shadow->path, &path);
+	worth_saying = moved || was_silent;
 	if (moved)
 		ela_pmtu_reset(peer);
 	retire_session(node, peer->previous);
@@ -247,6 +256,8 @@ static void make_current(struct ela_peer *peer, struct ela_session *s, const str
 	ela_peer_publish(peer, s, &path);
 	ELA_COUNT(node, HANDSHAKES_DONE, 1);
 	say_up(peer, s, &path, worth_saying);
+	if (was_silent)
+		ela_peer_tell(peer, ELA_NEWS_WAY);
 }
 
 static void close_dialled(struct ela_peer *peer)

@@ -50,6 +50,8 @@ int ela_peer_add(
  * that was agreed under another address.
  */
 int ela_peer_change(struct ela_peer *peer, const struct ela_peer_spec *spec);
+/* Its session is wanted all the time, with a keepalive so often; 0: only as long as packets want it. */
+void ela_peer_keep(struct ela_peer *peer, uint64_t keepalive_ns);
 /* Ends its sessions and forgets it. peer is not to be used any more. */
 void ela_peer_drop(struct ela_peer *peer);
 

@@ -229,6 +229,7 @@ static void remove_peer(struct ela_node *node, struct ela_peer *peer)
 	ela_node_forget_routes(node, peer);
 	ela_forward_forget(node, peer);
 	ela_via_forget(node, peer);
+	ela_peer_tell(peer, ELA_NEWS_GONE);
 	ela_qsbr_retire(&node->qsbr, free_peer, peer);
 }
 
@@ -424,6 +425,12 @@ int ela_peer_change(struct ela_peer *peer, const struct ela_peer_spec *spec)
 	publish_sources(node, ela_peers_list(node));
 	ela_node_replace_routes(node, peer, peer->made->prefix_texts); /* core's: nobody else knows its address */
 	return 0;
+}
+
+void ela_peer_keep(struct ela_peer *peer, uint64_t keepalive_ns)
+{
+	if (peer->made)
+		peer->made->keepalive_ns = keepalive_ns;
 }
 
 void ela_peer_drop(struct ela_peer *peer)

@@ -295,6 +295,23 @@ struct ela_ring_services {
 	int (*ring_set)(struct ela_node *node, const uint32_t *ids, uint32_t n);
 };
 
+/* What happens to the ways and sessions of a peer. */
+enum ela_peer_news {
+	ELA_NEWS_CALLED, /* a handshake came directly, while control has chosen a neighbour; its session is used next */
+	ELA_NEWS_WAY,    /* there may be a way now, or another one, or it answers again */
+	ELA_NEWS_LOST,   /* it went silent, its connection closed, or its session ended */
+	ELA_NEWS_GONE,   /* it is forgotten, and not to be used any more */
+};
+
+/*
+ * Who chooses ways by that (neighbours.h). Called in the middle of things: fn may look, and say ela_peer_via(); it
+ * makes and drops no peers. [control]
+ */
+struct ela_peer_listener {
+	void (*fn)(void *data, struct ela_peer *peer, enum ela_peer_news news);
+	void *data;
+};
+
 struct ela_node {
 	const struct ela_config *config;
 	struct ela_loop *loop;
@@ -344,6 +361,7 @@ struct ela_node {
 	struct ela_gate *gate;                /* NULL: only [peer] sections count */
 	const struct ela_ring_services *ring; /* NULL in a network of static peers: there are no records */
 	struct ela_directory *directory;      /* what is behind it, the owner's; NULL as well */
+	const struct ela_peer_listener *news; /* NULL: nobody listens; its owner's */
 	uint32_t next_peer_number;
 	GHashTable *routes_by_prefix; /* char * -> struct ela_peer *: what routing set */
 	bool routes_dirty;
@@ -377,6 +395,15 @@ static inline struct ela_session *ela_index_find(struct ela_node *node, uint32_t
 	struct ela_session *s = atomic_load_explicit(&node->index[index % ELA_INDEX_SLOTS], memory_order_acquire);
 
 	return s && s->with.local_index == index ? s : NULL;
+}
+
+/* [control] */
+static inline void ela_peer_tell(struct ela_peer *peer, enum ela_peer_news news)
+{
+	const struct ela_peer_listener *to = peer->node->news;
+
+	if (to)
+		to->fn(to->data, peer, news);
 }
 
 /* [lane] Sets sticky bits of a peer and wakes control once. */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * neighbours-edge: an edge's parent and spare, and whom it calls to get them. Control thread.
+ *
+ * Cores are taken clockwise from the own ID. Who is linked counts as it is; of those that are nearer than the second
+ * linked one, two at a time are called, first those never tried, then those whose rest is over. So a nearer core is
+ * found again while the present ones go on, and far ones are asked only when near ones do not answer.
+ */
+#include "log.h"
+#include "neighbours-priv.h"
+#include "own.h"
+
+#define AT_ONCE 2u
+
+/* ---- order ---- */
+
+/* Where the first core at or after the own ID stands. */
+static guint first_place(const struct ela_neighbours *n)
+{
+	guint i = 0;
+
+	while (i < n->cores->len && ((struct neighbour *)n->cores->pdata[i])->id < n->own_id)
+		i++;
+	return i;
+}
+
+/* The k-th core clockwise from the own ID. */
+static struct neighbour *core_at(const struct ela_neighbours *n, guint first, guint k)
+{
+	return n->cores->pdata[(first + k) % n->cores->len];
+}
+
+/* ---- parent and spare ---- */
+
+static const char *name_of(const struct neighbour *nb)
+{
+	return nb ? nb->peer->name : "-";
+}
+
+static void take(struct ela_neighbours *n, struct neighbour *parent, struct neighbour *spare)
+{
+	if (parent == n->parent && spare == n->spare)
+		return;
+	n->parent = parent;
+	n->spare = spare;
+	ela_logf_limited(n->node->log, ela_loop_now(n->node->loop), ELA_LOG_INFO, "ring", "neighbours parent=%s spare=%s",
+		name_of(parent), name_of(spare));
+	n->ops.changed(n->ops.data);
+}
+
+/* Who was parent or spare when its record went still relays for a while. */
+static bool has_grace(const struct ela_neighbours *n, const struct neighbour *nb)
+{
+	return (nb == n->parent || nb == n->spare) && ela_loop_now(n->node->loop) - nb->gone_ns < ELA_GRACE_NS;
+}
+
+void ela_neighbours_pick(struct ela_neighbours *n)
+{
+	struct neighbour *found[2] = {NULL, NULL};
+	guint first = first_place(n), n_found = 0;
+
+	if (n->role != ELA_LEASE_EDGE || n->own_id == 0 || n->cores->len == 0) {
+		take(n, NULL, NULL);
+		return;
+	}
+	/* Those without a record only where one is missing. */
+	for (guint pass = 0; pass < 2; pass++)
+		for (guint k = 0; k < n->cores->len && n_found < 2; k++) {
+			struct neighbour *nb = core_at(n, first, k);
+
+			if (is_linked(nb) && (nb->gone_ns == 0 ? pass == 0 : pass == 1 && has_grace(n, nb)))
+				found[n_found++] = nb;
+		}
+	take(n, found[0], found[1]);
+}
+
+/* ---- calling ---- */
+
+static void begin(struct neighbour *nb, uint64_t now_ns)
+{
+	nb->reach = REACH_TRYING;
+	nb->reach_ns = now_ns;
+}
+
+/* A connection over which it is silent goes: what its session receives through others says nothing of that. */
+static void give_up(struct neighbour *nb)
+{
+	ela_initiator_cancel(nb->peer);
+	ela_peer_keep(nb->peer, 0);
+	if (nb->peer->link)
+		ela_link_close(nb->peer->link);
+}
+
+static void rest(struct neighbour *nb, uint64_t now_ns)
+{
+	give_up(nb);
+	nb->rest_ns = CLAMP(2 * nb->rest_ns, ELA_REST_LEAST_NS, ELA_REST_MOST_NS);
+	nb->reach = REACH_RESTING;
+	nb->reach_ns = now_ns + nb->rest_ns;
+}
+
+/* What came of the calls until now. */
+static void settle(struct neighbour *nb, uint64_t now_ns)
+{
+	if (is_linked(nb)) {
+		nb->reach = REACH_IDLE;
+		nb->rest_ns = 0;
+	} else if (nb->reach == REACH_TRYING && now_ns - nb->reach_ns >= ELA_REACH_NS) {
+		rest(nb, now_ns);
+	}
+}
+
+/* How many cores, clockwise, might become parent or spare: up to the second that is linked. */
+static guint near_cores(const struct ela_neighbours *n, guint first)
+{
+	guint linked = 0, k = 0;
+
+	while (k < n->cores->len && linked < 2) {
+		const struct neighbour *nb = core_at(n, first, k++);
+
+		linked += is_linked(nb) && nb->gone_ns == 0;
+	}
+	return k;
+}
+
+static bool may_begin(const struct neighbour *nb, enum reach reach, uint64_t now_ns)
+{
+	return nb->peer && nb->gone_ns == 0 && !is_linked(nb) && nb->reach == reach &&
+		   (reach == REACH_IDLE || now_ns >= nb->reach_ns);
+}
+
+static void begin_some(struct ela_neighbours *n, guint first, guint near, enum reach reach, uint32_t *at_once)
+{
+	uint64_t now_ns = ela_loop_now(n->node->loop);
+
+	for (guint k = 0; k < near && *at_once < AT_ONCE; k++)
+		if (may_begin(core_at(n, first, k), reach, now_ns)) {
+			begin(core_at(n, first, k), now_ns);
+			++*at_once;
+		}
+}
+
+/* Goes on with one call, or says when to look at this core again. */
+static void go_on(struct ela_neighbours *n, struct neighbour *nb, uint64_t now_ns)
+{
+	if (nb->reach == REACH_TRYING) {
+		ela_neighbours_call(nb);
+		ela_neighbours_at(n, nb->reach_ns + ELA_REACH_NS);
+	} else if (nb->reach == REACH_RESTING && nb->reach_ns > now_ns) {
+		ela_neighbours_at(n, nb->reach_ns);
+	}
+}
+
+void ela_neighbours_seek(struct ela_neighbours *n)
+{
+	uint64_t now_ns = ela_loop_now(n->node->loop);
+	guint first = first_place(n), near;
+	uint32_t at_once = 0;
+
+	if (n->role != ELA_LEASE_EDGE || n->own_id == 0 || n->cores->len == 0)
+		return;
+	for (guint k = 0; k < n->cores->len; k++)
+		if (((struct neighbour *)n->cores->pdata[k])->peer)
+			settle(n->cores->pdata[k], now_ns);
+	near = near_cores(n, first);
+	for (guint k = 0; k < n->cores->len; k++) {
+		struct neighbour *nb = core_at(n, first, k);
+
+		if (nb->reach != REACH_TRYING)
+			continue;
+		if (k < near && nb->peer && nb->gone_ns == 0) {
+			at_once++;
+			continue;
+		}
+		nb->reach = REACH_IDLE;
+		if (nb->peer)
+			give_up(nb);
+	}
+	begin_some(n, first, near, REACH_IDLE, &at_once);
+	begin_some(n, first, near, REACH_RESTING, &at_once);
+	for (guint k = 0; k < near; k++)
+		go_on(n, core_at(n, first, k), now_ns);
+}
