@@ -217,11 +217,33 @@ static void make_node(struct ring_bench *b, uint32_t k, uint8_t address)
 	node->lease.places[0].addr.port = 0;
 }
 
-struct ring_bench *ring_new(uint32_t n, const uint8_t *addresses)
+uint32_t ring_id_of(const struct ring_bench *b, uint8_t last)
+{
+	const uint8_t ip4[4] = {10, 77, 0, last};
+	uint32_t id;
+
+	ck_assert_int_eq(ela_node_id(b->world->genesis.network_id, ip4, &id), 0);
+	return id;
+}
+
+/* Addresses 10.77.0.1 to n, the one with the smallest ID first. */
+static void sort_addresses(const struct ring_bench *b, uint8_t ret[RING_NODES])
+{
+	for (uint8_t k = 0; k < b->n; k++) {
+		uint8_t at = k;
+
+		for (; at > 0 && ring_id_of(b, ret[at - 1]) > ring_id_of(b, (uint8_t)(k + 1)); at--)
+			ret[at] = ret[at - 1];
+		ret[at] = (uint8_t)(k + 1);
+	}
+}
+
+struct ring_bench *ring_new(uint32_t n, const uint32_t *order)
 {
 	const struct ela_plugin *cipher = test_plugin_load(CIPHER_AEAD);
 	struct ring_bench *b = bench = g_new0(struct ring_bench, 1);
 	struct lone_spec specs[RING_NODES];
+	uint8_t addresses[RING_NODES] = {0};
 
 	b->n = n;
 	b->on_the_way = g_queue_new();
@@ -236,8 +258,9 @@ struct ring_bench *ring_new(uint32_t n, const uint8_t *addresses)
 	b->specs = lone_world_new(specs, n);
 	b->loop = ela_loop_virtual_new(5);
 	ela_loop_virtual_wall_jump(b->loop, (int64_t)(WALL_S * ELA_SEC) - (int64_t)b->loop->ops->wall_ns(b->loop));
-	for (uint32_t k = 1; k <= n; k++)
-		make_node(b, k, addresses[k - 1]);
+	sort_addresses(b, addresses);
+	for (uint32_t i = 0; i < n; i++)
+		make_node(b, order[i], addresses[i]);
 	return b;
 }
 

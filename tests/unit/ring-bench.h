@@ -4,7 +4,9 @@
  * (lone.h, world.h); records are what the test says to all of them. Datagrams between them arrive at once, unless a
  * pair is cut. One thread; one bench a process.
  *
- * Node k has the key of number k of world.h, the underlay address of node k of lone.h, and an address of 10.77.0.0/24.
+ * Node k has the key of number k of world.h and the underlay address of node k of lone.h. Its address is one of
+ * 10.77.0.0/24, chosen so that its ID stands where the test wants it: a network's id is never the same twice, so the
+ * address alone would not say that.
  */
 #ifndef ELA_TESTS_RING_BENCH_H
 #define ELA_TESTS_RING_BENCH_H
@@ -23,7 +25,7 @@ struct ring_node {
 	GBytes *credential;
 	struct ela_lease lease; /* as it was published last, or is to be */
 	bool is_published;
-	bool has_news; /* its record is to say another parent */
+	bool has_news;       /* its record is to say another parent */
 	uint32_t n_changed;  /* how often its neighbours said that parent or spare is another */
 	uint32_t parent_now; /* number of the parent when they said so last; 0 = none */
 };
@@ -40,11 +42,13 @@ struct ring_bench {
 	uint32_t n_packets; /* on the way so far */
 };
 
-/* n nodes with addresses 10.77.0.addresses[k - 1], without records; everybody is joining. */
-struct ring_bench *ring_new(uint32_t n, const uint8_t *addresses);
+/* n nodes, in this order by rising ID; without records, and everybody is joining. */
+struct ring_bench *ring_new(uint32_t n, const uint32_t *order);
 void ring_free(struct ring_bench *b);
 
 uint32_t ring_id(const struct ring_bench *b, uint32_t k);
+/* ID of 10.77.0.last. */
+uint32_t ring_id_of(const struct ring_bench *b, uint8_t last);
 /* Node k's record, as nodes[k].lease and these say, newer than the last, to all directories. parent: 0 = none. */
 void ring_publish(struct ring_bench *b, uint32_t k, enum ela_lease_role role, uint32_t parent);
 /* Takes the record away again, everywhere. */

@@ -4,9 +4,7 @@
  * four edges in which everybody reaches everybody, also while parents fail; cores that become edges and back
  * (ring-bench.h).
  *
- *      6   7   8   9        edges, each with a parent and a spare among the cores
- *       \ / \ / \ /
- *        1 2 3 4 5          cores, each with sessions with all others
+ *      cores  1 2 3 4 5, edges  6 7 8 9; clockwise:  6  2  4  7  8  1  5  9  3
  */
 #include "naive.h"
 #include "own.h"
@@ -23,7 +21,7 @@ static struct ring_bench *b;
 
 static void setup(void)
 {
-	b = ring_new(N, (const uint8_t[]){3, 40, 71, 99, 120, 130, 170, 201, 240});
+	b = ring_new(N, (const uint32_t[]){6, 2, 4, 7, 8, 1, 5, 9, 3});
 	for (uint32_t k = 1; k <= CORES; k++)
 		ring_role(b, k, ELA_LEASE_CORE, 0);
 	for (uint32_t k = CORES + 1; k <= N; k++)
@@ -167,6 +165,13 @@ START_TEST(parent_lost)
 	ring_publish(b, 6, ELA_LEASE_EDGE, ring_id(b, spare));
 	ring_pass(b, SETTLED_NS);
 	check_all();
+	/* the old parent finds that its session leads nowhere */
+	for (uint32_t i = 0; i < 8; i++) {
+		(void)ela_control_ping(ring_peer(b, parent, 6), 0x80000001u); /* may be lost */
+		ring_pass(b, 500 * ELA_MSEC);
+	}
+	ck_assert(reaches(parent, 6));
+	check_relayed(parent);
 	third = ring_spare(b, 6);
 	ck_assert(third && third != parent);
 	s = ring_peer(b, third, 6)->current;
@@ -231,7 +236,7 @@ START_TEST(edge_becomes_core)
 	ck_assert_ptr_null(ela_neighbours_parent(b->nodes[6].neighbours));
 	ck_assert_ptr_eq(ring_peer(b, 6, parent)->current, to_parent);
 	ck_assert_ptr_eq(ring_peer(b, 6, spare)->current, to_spare);
-	ring_pass(b, SETTLED_NS);
+	ring_pass(b, 200 * ELA_SEC); /* sessions that nobody keeps are over */
 	check_all();
 	connect_all();
 	check_reaches_all();
@@ -255,7 +260,7 @@ START_TEST(core_becomes_edge)
 	for (uint32_t k = 1; k <= N; k++)
 		ck_assert(k == 2 || ring_peer(b, 2, k)->current == sessions[k]);
 	check_reaches_all();
-	ring_pass(b, 200 * ELA_SEC); /* those that nobody keeps are over */
+	ring_pass(b, 200 * ELA_SEC);
 	check_all();
 	connect_all();
 	check_reaches_all();

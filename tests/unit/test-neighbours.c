@@ -3,6 +3,7 @@
  * test-neighbours: an edge's parent and spare beside a naive ring, and how one gives way to the other; peers of records
  * that come and go (ring-bench.h). Node 1 is the edge, the others are cores unless a test says otherwise.
  */
+#include "crypto.h"
 #include "naive.h"
 #include "own.h"
 #include "ring-bench.h"
@@ -14,14 +15,22 @@
 
 static struct ring_bench *b;
 
-/* Addresses that differ, so that IDs lie anywhere. */
+/* In any order on the ring. */
 static void begin(uint32_t n, struct naive_rng *rng)
 {
-	uint8_t addresses[RING_NODES] = {0};
+	static const uint32_t usual[] = {3, 1, 5, 2, 7, 4, 6};
+	uint32_t order[RING_NODES] = {0}, n_usual = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		addresses[i] = (uint8_t)(1 + i * 20 + (rng ? naive_below(rng, 20) : 0));
-	b = ring_new(n, addresses);
+	for (uint32_t i = 0; !rng && i < G_N_ELEMENTS(usual); i++)
+		if (usual[i] <= n)
+			order[n_usual++] = usual[i];
+	for (uint32_t i = 0; rng && i < n; i++) {
+		uint32_t k = naive_below(rng, i + 1);
+
+		order[i] = order[k];
+		order[k] = i + 1;
+	}
+	b = ring_new(n, order);
 }
 
 /* Everybody but node 1 is a core, node 1 an edge. */
@@ -323,19 +332,39 @@ START_TEST(gone_while_called)
 }
 END_TEST
 
+/* An address whose ID stands before node k's, and behind all other cores'; 0: none of those there are. */
+static uint8_t address_before(uint32_t k)
+{
+	for (uint8_t last = 20; last < 250; last++) {
+		bool is_next = true;
+
+		for (uint32_t other = 2; other <= b->n; other++)
+			is_next &= ring_id(b, other) - ring_id_of(b, last) >= ring_id(b, k) - ring_id_of(b, last);
+		if (is_next)
+			return last;
+	}
+	return 0;
+}
+
 /* Another address, another place on the ring. */
 START_TEST(moved)
 {
 	struct ring_node *edge;
 	struct ela_prefix ip4;
+	uint32_t n = 0;
 
-	begin_edge(6, NULL);
+	begin_edge(7, NULL);
 	edge = &b->nodes[1];
 	ring_pass(b, SETTLED_NS);
 	check_naive();
-	for (uint8_t last = 200; last < 216; last++) {
-		ip4 = ela_own(edge->lone->node)->ip4;
+	for (uint32_t k = 2; k <= 7; k++) {
+		uint8_t last = address_before(k);
+
+		if (last == 0)
+			continue; /* two cores stand close together */
+		n++;
 		ring_withdraw(b, 1);
+		ip4 = ela_own(edge->lone->node)->ip4;
 		ip4.addr.ip[3] = last;
 		ck_assert_int_eq(ela_own_take(edge->lone->node, &ip4, NULL), 0);
 		ela_neighbours_own_changed(edge->neighbours);
@@ -344,9 +373,185 @@ START_TEST(moved)
 		ring_publish(b, 1, ELA_LEASE_EDGE, ring_id(b, 2));
 		ring_pass(b, 30 * ELA_SEC);
 		check_naive();
-		ck_assert_uint_ne(ring_parent(b, 1), 0);
-		ck_assert_uint_eq(ring_peer(b, ring_parent(b, 1), 1)->id, edge->lease.id);
+		ck_assert_uint_eq(ring_parent(b, 1), k);
+		ck_assert_uint_eq(ring_peer(b, k, 1)->id, edge->lease.id);
 	}
+	ck_assert_uint_gt(n, 0);
+	end();
+}
+END_TEST
+
+/* ---- records ---- */
+
+#define IDENTITIES 60u
+
+/* A node that is a record alone; of the address it said last there may be another's record now. */
+struct identity {
+	GBytes *credential;
+	uint8_t key[32];
+	struct ela_lease lease;
+};
+static struct identity *identities;
+static uint32_t n_identities;
+
+static uint8_t number_of(uint32_t i)
+{
+	return (uint8_t)(20 + i);
+}
+
+static void make_identities(uint32_t n)
+{
+	identities = g_new0(struct identity, n);
+	n_identities = n;
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t private_key[32];
+
+		world_private(number_of(i), private_key);
+		ck_assert_int_eq(ela_x25519_public(private_key, identities[i].key), 0);
+		identities[i].credential = world_credential(b->world, b->world->sada, number_of(i), number_of(i), 1);
+		world_offered(b->membership, world_offer_credential, identities[i].credential, 0, NULL);
+	}
+}
+
+static void free_identities(void)
+{
+	for (uint32_t i = 0; i < n_identities; i++)
+		g_bytes_unref(identities[i].credential);
+	g_free(identities);
+}
+
+/* Identity i says that it is at 10.77.0.address. */
+static void say(uint32_t i, uint8_t address, enum ela_lease_role role, uint64_t sequence)
+{
+	struct ela_lease *lease = &identities[i].lease;
+	g_autoptr(GBytes) record = NULL;
+
+	*lease = world_lease(b->world, identities[i].credential, 0x0a4d0000u + address);
+	lease->role = role;
+	lease->parent = role == ELA_LEASE_EDGE ? 1 : 0;
+	lease->sequence = sequence;
+	lease->places[0].addr.ip[3] = 250;
+	lease->places[0].tcp_port = (uint16_t)(7000 + sequence % 4);
+	record = world_record(b->world, lease, number_of(i));
+	ck_assert_int_eq(ela_directory_record_set(b->nodes[1].directory, lease->id, g_bytes_get_data(record, NULL),
+						 (uint32_t)g_bytes_get_size(record), lease->id),
+		0);
+}
+
+/* Of all records of the key, the one that it said last; NULL: there is none. */
+static const struct ela_known *naive_record(uint32_t i)
+{
+	const struct ela_known *known, *best = NULL;
+
+	for (uint32_t id = 0; (known = ela_directory_next(b->nodes[1].directory, id)) != NULL; id = known->id)
+		if (memcmp(known->lease.credential, identities[i].lease.credential, ELA_HASH_LEN) == 0 &&
+			(!best || known->lease.sequence > best->lease.sequence))
+			best = known;
+	return best;
+}
+
+static void check_peers(void)
+{
+	struct ela_node *node = b->nodes[1].lone->node;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < n_identities; i++) {
+		const struct ela_known *known = naive_record(i);
+		const struct ela_peer *peer = ela_peer_by_key(node, identities[i].key);
+		uint16_t tcp = known ? known->lease.places[0].tcp_port : 0;
+
+		n += known != NULL;
+		if ((known != NULL) != (peer != NULL))
+			naive_fail("identity %u has %s record and %s peer", i, known ? "a" : "no", peer ? "a" : "no");
+		if (!peer)
+			continue;
+		if (peer->id != known->id || peer->n_addrs != 2 || peer->addrs[0].port != 7450 || peer->addrs[1].port != tcp)
+			naive_fail("peer of identity %u is not as its record says", i);
+	}
+	if (ela_peers_list(node)->n != n)
+		naive_fail("found %u peers, wanted %u", ela_peers_list(node)->n, n);
+}
+
+static uint32_t n_indices(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < ELA_INDEX_SLOTS; i++)
+		n += b->nodes[1].lone->node->index_used[i];
+	return n;
+}
+
+/* Thousands come, move, take each other's addresses and go; nothing is left of them. */
+START_TEST(come_and_go)
+{
+	struct naive_rng rng = naive_seed("neighbours-records");
+	struct ela_node *node;
+
+	begin(2, NULL);
+	node = b->nodes[1].lone->node;
+	ela_neighbours_set_role(b->nodes[1].neighbours, ELA_LEASE_EDGE);
+	make_identities(IDENTITIES);
+	for (uint64_t round = naive_scaled(4000); round > 0; round--) {
+		uint32_t i = naive_below(&rng, IDENTITIES);
+
+		if (identities[i].lease.id && naive_one_in(&rng, 2))
+			(void)ela_directory_record_del(b->nodes[1].directory, identities[i].lease.id); /* or another's by now */
+		if (naive_one_in(&rng, 2)) {
+			uint8_t address = (uint8_t)(100 + naive_below(&rng, 90));
+
+			/* it was there before, and left: its record there is no renewal */
+			(void)ela_directory_record_del(b->nodes[1].directory, ring_id_of(b, address)); /* or nobody was */
+			say(i, address, naive_one_in(&rng, 2) ? ELA_LEASE_CORE : ELA_LEASE_EDGE, 1 + naive_below(&rng, 1000000000));
+		}
+		if (naive_one_in(&rng, 4))
+			ring_pass(b, naive_below(&rng, 2) ? ELA_MSEC : 400 * ELA_MSEC);
+		if (naive_one_in(&rng, 16)) {
+			ring_pass(b, ELA_MSEC);
+			check_peers();
+		}
+	}
+	for (uint32_t id = 0; ela_directory_next(b->nodes[1].directory, id);)
+		(void)ela_directory_record_del(
+			b->nodes[1].directory, ela_directory_next(b->nodes[1].directory, id)->id); /* it is there */
+	ring_pass(b, 20 * ELA_SEC);
+	check_peers();
+	ck_assert_uint_eq(n_indices(), 0);
+	ck_assert_uint_eq(node->links->len, 0);
+	ck_assert_uint_eq(g_hash_table_size(node->routes_by_prefix), 0);
+	free_identities();
+	end();
+}
+END_TEST
+
+/* There is no room for all: the others become peers when somebody goes. */
+START_TEST(full)
+{
+	struct ela_node *node;
+	struct ela_peer *dummies[ELA_MAX_PEERS];
+
+	begin(2, NULL);
+	node = b->nodes[1].lone->node;
+	make_identities(6);
+	for (uint32_t i = 0; i < ELA_MAX_PEERS - 3; i++) {
+		const struct ela_peer_spec spec = {.name = "one of many"};
+		uint8_t key[ELA_KEY_LEN] = {9, (uint8_t)i, (uint8_t)(i >> 8)};
+
+		ck_assert_int_eq(ela_peer_add(node, key, &spec, &dummies[i]), 0);
+	}
+	for (uint32_t i = 0; i < 6; i++)
+		say(i, (uint8_t)(100 + i), ELA_LEASE_EDGE, 5);
+	ring_pass(b, ELA_MSEC);
+	ck_assert_uint_eq(ela_peers_list(node)->n, ELA_MAX_PEERS);
+	ela_peer_drop(dummies[0]);
+	ela_peer_drop(dummies[1]);
+	ring_pass(b, ELA_MSEC);
+	ck_assert_uint_eq(ela_peers_list(node)->n, ELA_MAX_PEERS);
+	for (uint32_t i = 2; i < ELA_MAX_PEERS - 3; i++)
+		ela_peer_drop(dummies[i]);
+	ring_pass(b, ELA_MSEC);
+	check_peers();
+	ck_assert_uint_eq(ela_peers_list(node)->n, 6);
+	free_identities();
 	end();
 }
 END_TEST
@@ -369,6 +574,8 @@ int main(void)
 	tcase_add_test(all, grace);
 	tcase_add_test(all, gone_while_called);
 	tcase_add_test(all, moved);
+	tcase_add_test(all, come_and_go);
+	tcase_add_test(all, full);
 	suite_add_tcase(suite, all);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
