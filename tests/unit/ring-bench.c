@@ -8,6 +8,7 @@
 #include "test-host.h"
 
 #include <check.h>
+#include <errno.h>
 
 #define WALL_S 1500 /* within the lists of world.h */
 #define RENEW_NS (30 * ELA_SEC)
@@ -33,14 +34,120 @@ static void on_send(struct lone *l, const struct ela_path *path, const uint8_t *
 	g_queue_push_tail(bench->on_the_way, p);
 }
 
-static void deliver(struct ring_bench *b)
+/* A connection. End 0 called. */
+struct pipe {
+	struct lone_conn *ends[2]; /* NULL: it was closed */
+	uint32_t nodes[2];
+	GByteArray *to[2]; /* bytes that end has not read yet */
+	bool is_new, is_stuck, is_over;
+};
+
+static uint32_t end_of(const struct pipe *pipe, const struct lone_conn *conn)
+{
+	return conn == pipe->ends[0] ? 0 : 1;
+}
+
+static void free_pipe(void *data)
+{
+	struct pipe *pipe = data;
+
+	g_byte_array_unref(pipe->to[0]);
+	g_byte_array_unref(pipe->to[1]);
+	g_free(pipe);
+}
+
+static void on_connect(struct lone *l, struct lone_conn *conn, const struct ela_addr *remote)
+{
+	struct pipe *pipe = g_new0(struct pipe, 1);
+
+	pipe->ends[0] = conn;
+	pipe->nodes[0] = l->number;
+	pipe->nodes[1] = remote->ip[3];
+	pipe->to[0] = g_byte_array_new();
+	pipe->to[1] = g_byte_array_new();
+	pipe->is_new = true;
+	conn->data = pipe;
+	g_ptr_array_add(bench->pipes, pipe);
+}
+
+static bool is_still(const struct pipe *pipe)
+{
+	return pipe->is_stuck || bench->cut[pipe->nodes[0]][pipe->nodes[1]];
+}
+
+static int on_conn_read(struct lone_conn *conn, void *buf, uint32_t len, int *ret_err)
+{
+	struct pipe *pipe = conn->data;
+	GByteArray *in = pipe->to[end_of(pipe, conn)];
+
+	if (in->len == 0 || is_still(pipe)) {
+		*ret_err = pipe->is_over ? -EPIPE : -EAGAIN;
+		return 0;
+	}
+	len = MIN(len, in->len);
+	memcpy(buf, in->data, len);
+	(void)g_byte_array_remove_range(in, 0, len);
+	return (int)len;
+}
+
+static int on_conn_write(struct lone_conn *conn, const void *buf, uint32_t len, int *ret_err)
+{
+	struct pipe *pipe = conn->data;
+
+	if (pipe->is_over) {
+		*ret_err = -EPIPE;
+		return 0;
+	}
+	(void)g_byte_array_append(pipe->to[1 - end_of(pipe, conn)], buf, len);
+	return (int)len;
+}
+
+static void on_conn_close(struct lone_conn *conn)
+{
+	struct pipe *pipe = conn->data;
+
+	pipe->ends[end_of(pipe, conn)] = NULL;
+	pipe->is_over = true;
+}
+
+/* Those that were called for: they are there, or come to nothing. */
+static bool open_pipes(struct ring_bench *b)
+{
+	bool did = false;
+
+	for (guint i = 0; i < b->pipes->len; i++) {
+		struct pipe *pipe = b->pipes->pdata[i];
+
+		if (!pipe->is_new || !pipe->ends[0])
+			continue;
+		if (pipe->nodes[1] > b->n || b->cut[pipe->nodes[0]][pipe->nodes[1]] || !b->streams[pipe->nodes[0]])
+			continue; /* nobody answers; the caller loses patience */
+		pipe->is_new = false;
+		(void)lone_accept(b->nodes[pipe->nodes[1]].lone, pipe->nodes[0], pipe); /* it has no room: it closes the end */
+		lone_opened(pipe->ends[0], 0);
+		did = true;
+	}
+	return did;
+}
+
+static bool turn_lanes(struct ring_bench *b)
+{
+	bool did = false;
+
+	for (uint32_t k = 1; k <= b->n; k++)
+		did |= ela_node_turn(b->nodes[k].lone->node);
+	lone_look(b->nodes[1].lone); /* all are on one loop */
+	return did;
+}
+
+static void deliver_datagrams(struct ring_bench *b)
 {
 	struct packet *p;
 
 	while ((p = g_queue_pop_head(b->on_the_way)) != NULL) {
 		const struct ela_path path = lone_path(p->from);
 
-		if (p->to >= 1 && p->to <= b->n && !b->cut[p->from][p->to])
+		if (p->to >= 1 && p->to <= b->n && !b->cut[p->from][p->to] && !b->streams[p->from] && !b->streams[p->to])
 			lone_receive(b->nodes[p->to].lone, &path, p->bytes, p->len, p->len, p->len, 0);
 		b->n_packets++;
 		g_free(p);
@@ -56,6 +163,23 @@ static void say_parents(struct ring_bench *b)
 		if (node->has_news && node->parent_now && node->is_published && node->lease.role == ELA_LEASE_EDGE)
 			ring_publish(b, k, ELA_LEASE_EDGE, ring_id(b, node->parent_now));
 		node->has_news = false;
+	}
+}
+
+static void deliver(struct ring_bench *b)
+{
+	do
+		deliver_datagrams(b);
+	while (b->pipes->len && (open_pipes(b) | turn_lanes(b)));
+}
+
+void ring_spoil(struct ring_bench *b, uint32_t a, uint32_t other, bool stuck)
+{
+	for (guint i = 0; i < b->pipes->len; i++) {
+		struct pipe *pipe = b->pipes->pdata[i];
+
+		if ((pipe->nodes[0] == a && pipe->nodes[1] == other) || (pipe->nodes[0] == other && pipe->nodes[1] == a))
+			*(stuck ? &pipe->is_stuck : &pipe->is_over) = true;
 	}
 }
 
@@ -207,6 +331,10 @@ static void make_node(struct ring_bench *b, uint32_t k, uint8_t address)
 
 	node->lone = lone_new(b->specs, k - 1, b->loop);
 	node->lone->on_send = on_send;
+	node->lone->on_connect = on_connect;
+	node->lone->on_conn_read = on_conn_read;
+	node->lone->on_conn_write = on_conn_write;
+	node->lone->on_conn_close = on_conn_close;
 	give_identity(b, k, address);
 	node->members = ela_members_new(node->lone->node, b->membership, node->credential);
 	listeners[k] = (struct ela_directory_listener){on_changed, on_gone, nothing, no_credential, no_record, node};
@@ -247,6 +375,7 @@ struct ring_bench *ring_new(uint32_t n, const uint32_t *order)
 
 	b->n = n;
 	b->on_the_way = g_queue_new();
+	b->pipes = g_ptr_array_new_with_free_func(free_pipe);
 	b->world = world_new();
 	b->world->list->users[0].rights.max_nodes = 200;
 	b->membership = world_member(b->world);
@@ -280,5 +409,6 @@ void ring_free(struct ring_bench *b)
 	lone_world_free(b->specs);
 	world_free(b->world);
 	g_queue_free_full(b->on_the_way, g_free);
+	g_ptr_array_unref(b->pipes);
 	g_free(b);
 }

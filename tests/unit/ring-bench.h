@@ -2,7 +2,7 @@
 /*
  * ring-bench: up to 12 nodes of a ring under virtual time, each with members, a directory and neighbours of its own
  * (lone.h, world.h); records are what the test says to all of them. Datagrams between them arrive at once, unless a
- * pair is cut. One thread; one bench a process.
+ * pair is cut; connections are there at once when the test asks for streams. One thread; one bench a process.
  *
  * Node k has the key of number k of world.h and the underlay address of node k of lone.h. Its address is one of
  * 10.77.0.0/24, chosen so that its ID stands where the test wants it: a network's id is never the same twice, so the
@@ -39,7 +39,9 @@ struct ring_bench {
 	struct ring_node nodes[RING_NODES + 1];
 	bool cut[RING_NODES + 1][RING_NODES + 1]; /* from, to */
 	GQueue *on_the_way;
-	uint32_t n_packets; /* on the way so far */
+	GPtrArray *pipes;             /* connections, or what is left of them */
+	bool streams[RING_NODES + 1]; /* node k sends and receives no datagrams */
+	uint32_t n_packets;           /* on the way so far */
 };
 
 /* n nodes, in this order by rising ID; without records, and everybody is joining. */
@@ -57,6 +59,8 @@ void ring_withdraw(struct ring_bench *b, uint32_t k);
 void ring_role(struct ring_bench *b, uint32_t k, enum ela_lease_role role, uint32_t parent);
 /* Cuts the pair, or joins it again. */
 void ring_cut(struct ring_bench *b, uint32_t a, uint32_t other, bool cut);
+/* Connections of the pair that are there now carry nothing any more (stuck), or end. */
+void ring_spoil(struct ring_bench *b, uint32_t a, uint32_t other, bool stuck);
 /* Time passes, and what is sent arrives; records are renewed, and edges' say who their parents are. */
 void ring_pass(struct ring_bench *b, uint64_t ns);
 

@@ -34,12 +34,17 @@ static void begin(uint32_t n, struct naive_rng *rng)
 }
 
 /* Everybody but node 1 is a core, node 1 an edge. */
+static void begin_cores(void)
+{
+	for (uint32_t k = 2; k <= b->n; k++)
+		ring_role(b, k, ELA_LEASE_CORE, 0);
+	ring_role(b, 1, ELA_LEASE_EDGE, ring_id(b, 2));
+}
+
 static void begin_edge(uint32_t n, struct naive_rng *rng)
 {
 	begin(n, rng);
-	for (uint32_t k = 2; k <= n; k++)
-		ring_role(b, k, ELA_LEASE_CORE, 0);
-	ring_role(b, 1, ELA_LEASE_EDGE, ring_id(b, 2));
+	begin_cores();
 }
 
 static void end(void)
@@ -381,6 +386,74 @@ START_TEST(moved)
 }
 END_TEST
 
+/* ---- over connections ---- */
+
+/* The connection to the parent ends: the spare is the parent in that turn. */
+START_TEST(closed)
+{
+	uint32_t parent, spare, far;
+	const struct ela_session *s;
+	uint64_t done;
+
+	begin(6, NULL);
+	b->streams[1] = true;
+	begin_cores();
+	ring_pass(b, SETTLED_NS);
+	check_naive();
+	far = far_core();
+	parent = ring_parent(b, 1);
+	spare = ring_spare(b, 1);
+	ck_assert_ptr_nonnull(ring_peer(b, 1, parent)->tx_shadow->link);
+	ck_assert_ptr_nonnull(ring_peer(b, 1, spare)->tx_shadow->link);
+	s = ring_peer(b, 1, spare)->current;
+	done = lone_counter(b->nodes[1].lone, "handshakes-done");
+	ring_cut(b, 1, parent, true);
+	ring_spoil(b, 1, parent, false);
+	ring_pass(b, ELA_MSEC);
+	ck_assert_uint_eq(ring_parent(b, 1), spare);
+	ck_assert_uint_eq(through(far), spare);
+	ck_assert_ptr_eq(ring_peer(b, 1, spare)->current, s);
+	ck_assert_uint_eq(lone_counter(b->nodes[1].lone, "handshakes-done"), done);
+	ring_pass(b, SETTLED_NS);
+	check_naive();
+	end();
+}
+END_TEST
+
+/*
+ * The connection to the parent is dead, though nobody closed it, and its session is used through the spare meanwhile:
+ * what comes that way does not make the connection good. A new one does.
+ */
+START_TEST(stuck)
+{
+	uint32_t parent, spare, changes;
+
+	begin(6, NULL);
+	b->streams[1] = true;
+	begin_cores();
+	ring_pass(b, SETTLED_NS);
+	parent = ring_parent(b, 1);
+	spare = ring_spare(b, 1);
+	ring_cut(b, 1, parent, true);
+	ring_spoil(b, 1, parent, true);
+	ring_pass(b, 12 * ELA_SEC);
+	ck_assert_uint_eq(ring_parent(b, 1), spare);
+	ela_initiate(ring_peer(b, 1, parent));
+	ring_pass(b, ELA_SEC);
+	ck_assert_uint_eq(through(parent), spare);
+	ck_assert_uint_eq(ring_peer(b, 1, parent)->silent_ns, 0);
+	changes = b->nodes[1].n_changed;
+	ring_pass(b, 60 * ELA_SEC);
+	ck_assert_uint_eq(b->nodes[1].n_changed, changes);
+	ring_cut(b, 1, parent, false);
+	ring_pass(b, ELA_REST_MOST_NS + SETTLED_NS);
+	ck_assert_uint_eq(b->nodes[1].n_changed, changes + 1);
+	ck_assert_uint_eq(ring_parent(b, 1), parent);
+	ck_assert_ptr_nonnull(ring_peer(b, 1, parent)->tx_shadow->link);
+	end();
+}
+END_TEST
+
 /* ---- records ---- */
 
 #define IDENTITIES 60u
@@ -574,6 +647,8 @@ int main(void)
 	tcase_add_test(all, grace);
 	tcase_add_test(all, gone_while_called);
 	tcase_add_test(all, moved);
+	tcase_add_test(all, closed);
+	tcase_add_test(all, stuck);
 	tcase_add_test(all, come_and_go);
 	tcase_add_test(all, full);
 	suite_add_tcase(suite, all);
