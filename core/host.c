@@ -189,6 +189,16 @@ void ela_node_forget_routes(struct ela_node *node, const struct ela_peer *peer)
 		ela_node_publish_routes(node); /* at once: the peer is about to be freed */
 }
 
+/* What a neighbour relays is neither direct nor known to be of datagrams. */
+static uint32_t peer_flags(const struct ela_peer *peer)
+{
+	const struct ela_tx *tx = peer->tx_shadow;
+
+	if (!tx || tx->via)
+		return 0;
+	return tx->link ? ELA_PEER_DIRECT : ELA_PEER_DIRECT | ELA_PEER_DATAGRAM;
+}
+
 static int host_peer_next(const struct ela_host *host, uint32_t cursor, struct ela_peer_info *ret)
 {
 	struct ela_peers *peers = ela_peers_list(instance_of(host)->node);
@@ -205,7 +215,7 @@ static int host_peer_next(const struct ela_host *host, uint32_t cursor, struct e
 		.name = best->name,
 		.prefixes = (const char *const *)best->config->prefix_texts,
 		.n_prefixes = best->config->n_prefixes,
-		.flags = best->tx_shadow && !best->tx_shadow->link ? ELA_PEER_DATAGRAM : 0,
+		.flags = peer_flags(best),
 	};
 	return 0;
 }

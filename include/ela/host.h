@@ -56,6 +56,7 @@ struct ela_peer_info {
 
 /* struct ela_peer_info.flags */
 #define ELA_PEER_DATAGRAM 0x1u /* a session with it is there, and its path is of datagrams */
+#define ELA_PEER_DIRECT 0x2u   /* since 0.3: one is there, and no neighbour relays it; DATAGRAM never comes alone */
 
 /* struct ela_record_info.role */
 #define ELA_RECORD_ROLE_JOINING 0u /* has an address and is not on the ring yet */

@@ -23,7 +23,7 @@
  *   0.1  first published: kinds npd, cipher, transport, routing; host services.
  *   0.2  npd: set_addresses. host: own_id, record_check, record_compare, record_set, record_del, ring_set, for a
  * routing with a ring; struct ela_record_info; ela_peer_info.flags (was reserved32).
- *   0.3  transport: probe.
+ *   0.3  transport: probe. host: ELA_PEER_DIRECT.
  */
 #ifndef ELA_PLUGIN_H
 #define ELA_PLUGIN_H

@@ -20,8 +20,9 @@ static struct check_instance start(struct check_run *run)
 	struct check_host *h = instance.h;
 
 	h->is_virtual = true;
-	h->peers[0] = (struct ela_peer_info){.peer = 4, .id = LINKED, .name = "b", .flags = ELA_PEER_DATAGRAM};
-	h->peers[1] = (struct ela_peer_info){.peer = 9, .id = STREAMED, .name = "c"};
+	h->peers[0] = (struct ela_peer_info){.peer = 4, .id = LINKED, .name = "b"};
+	h->peers[0].flags = ELA_PEER_DATAGRAM | ELA_PEER_DIRECT;
+	h->peers[1] = (struct ela_peer_info){.peer = 9, .id = STREAMED, .name = "c", .flags = ELA_PEER_DIRECT};
 	h->n_peers = 2;
 	check_err(run, "start()", run->plugin->routing.start(instance.self), 0);
 	if (!h->n_ring_sets)

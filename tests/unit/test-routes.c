@@ -420,18 +420,31 @@ START_TEST(ring_services)
 }
 END_TEST
 
-/* A peer is flagged while it has a session whose path is of datagrams. */
-START_TEST(datagram_flag)
+static uint32_t flags_of(uint32_t k)
 {
 	struct ela_peer_info info;
 
-	ck_assert_int_eq(bench.host->peer_next(bench.host, number(2) - 1, &info), 0);
-	ck_assert_uint_eq(info.flags, 0);
+	ck_assert_int_eq(bench.host->peer_next(bench.host, number(k) - 1, &info), 0);
+	return info.flags;
+}
+
+/* A peer is flagged while it has a session, by what its path is of; one that a neighbour relays is neither. */
+START_TEST(peer_flags)
+{
+	struct ela_link link = {0};
+
+	ck_assert_uint_eq(flags_of(2), 0);
 	(void)lone_session(bench.l, 2, 5, 6, 1, 1);
-	ck_assert_int_eq(bench.host->peer_next(bench.host, number(2) - 1, &info), 0);
-	ck_assert_uint_eq(info.flags, ELA_PEER_DATAGRAM);
-	ck_assert_int_eq(bench.host->peer_next(bench.host, number(3) - 1, &info), 0);
-	ck_assert_uint_eq(info.flags, 0);
+	ck_assert_uint_eq(flags_of(2), ELA_PEER_DATAGRAM | ELA_PEER_DIRECT);
+	ck_assert_uint_eq(flags_of(3), 0);
+	lone_peer(bench.l, 2)->tx_shadow->link = &link;
+	ck_assert_uint_eq(flags_of(2), ELA_PEER_DIRECT);
+	lone_peer(bench.l, 2)->tx_shadow->link = NULL;
+	(void)lone_session(bench.l, 3, 7, 8, 1, 2);
+	ck_assert_int_eq(ela_peer_via(lone_peer(bench.l, 3), lone_peer(bench.l, 2)), 0);
+	ck_assert_ptr_eq(lone_peer(bench.l, 3)->tx_shadow->via, lone_peer(bench.l, 2));
+	ck_assert_uint_eq(flags_of(3), 0);
+	ck_assert_uint_eq(flags_of(2), ELA_PEER_DATAGRAM | ELA_PEER_DIRECT);
 }
 END_TEST
 
@@ -470,7 +483,7 @@ int main(void)
 	tcase_add_test(tc, who_brought_a_record);
 	tcase_add_test(tc, no_ring);
 	tcase_add_test(tc, ring_services);
-	tcase_add_test(tc, datagram_flag);
+	tcase_add_test(tc, peer_flags);
 	tcase_add_test(tc, counter_blocks);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
