@@ -2,7 +2,8 @@
 /*
  * chord: what route-chord's files share. An instance holds the newest record of every key (table.c), tells core who is
  * reached how and which cores there are (routes.c), and keeps its table equal to those of the cores it is linked with
- * (spread.c). Everything runs on the control thread; nothing is shared between instances.
+ * (spread.c). An edge is a leaf of the ring: it is served by the cores that it is linked with and serves nobody
+ * (leaves.c). Everything runs on the control thread; nothing is shared between instances.
  */
 #ifndef ELA_ROUTE_CHORD_H
 #define ELA_ROUTE_CHORD_H
@@ -27,6 +28,13 @@
 #define CHORD_IN_BURST 1024.0
 #define CHORD_ASKS_RATE 2.0
 #define CHORD_ASKS_BURST 16.0
+/* A leaf compares with its parent, +-20 %; each third time with another core: what a parent withholds is then missing
+ * for 72 s at most, and renewals come each 40 s: nothing that is alive gets 120 s old. */
+#define CHORD_LEAF_DIGEST_NS (20u * CHORD_SEC)
+#define CHORD_LEAF_OTHER 3u
+/* Records that an edge may send: its own, which changes once a second at most. */
+#define CHORD_LEAF_IN_RATE 2.0
+#define CHORD_LEAF_IN_BURST 16.0
 #define CHORD_MAX_ASIDE 64u
 #define CHORD_MAX_ASIDE_OF_PEER 16u
 #define CHORD_ASIDE_NS (30u * CHORD_SEC)
@@ -52,6 +60,8 @@ enum chord_counter {
 	CHORD_DROP_KNOWN,
 	CHORD_DROP_FULL,
 	CHORD_DROP_IDLE,
+	CHORD_DROP_OTHER,
+	CHORD_DROP_BASE,
 	CHORD_N_COUNTERS,
 };
 
@@ -82,8 +92,11 @@ struct chord_bucket_of_tokens {
 struct chord_link {
 	uint32_t peer, id, flags;
 	bool up, seen;
-	bool linked;                            /* up, and by datagrams: what comes and goes here */
+	bool linked;                            /* what comes and goes here: is_linked() in spread.c */
 	bool again;                             /* it differed: compare soon again, for the repair may be lost too */
+	uint32_t n_wanted;                      /* a leaf's: buckets of that WANT, 0 = it was none */
+	uint32_t tries;                         /* a leaf's: times in a row that it got one which asks for no less */
+	uint64_t again_at_ns;                   /* a leaf's: when it compares out of turn, 0 = not */
 	uint64_t sending, next;                 /* buckets that it lacks: of this pass over all, and of the one after */
 	uint32_t cursor;                        /* of the pass */
 	struct chord_bucket_of_tokens in, asks; /* records, and digests and wants, that it may send */
@@ -111,10 +124,11 @@ struct chord {
 
 	/* spread.c */
 	GHashTable *links;  /* peer -> struct chord_link, owned */
-	GHashTable *linked; /* id -> link, of those that are linked */
+	GHashTable *linked; /* id -> link, of those that are linked: of a core, cores and its leaves; of a leaf, cores */
 	GPtrArray *asides;  /* struct chord_aside, owned */
 	struct ela_timer *tick, *pace, *farewell;
 	uint64_t digest_at_ns;
+	uint32_t compares;  /* a leaf's, in turn */
 	uint32_t farewells; /* times that the own leave is still to be said */
 	uint32_t recheck;   /* place in all where checking again goes on */
 	uint64_t warned_ns;
@@ -163,6 +177,10 @@ struct chord_arrival {
 	uint32_t ids[2];
 	struct chord_entry *entry;
 	bool is_news, touches_core;
+	/* What makes it of the one that was there, whose content is base; pieces_len 0: not told so. */
+	uint64_t base;
+	uint32_t pieces_len;
+	uint8_t pieces[CHORD_PIECES_MAX];
 };
 enum chord_put chord_table_put(struct chord *c, const struct ela_record_info *info, const void *bytes, uint32_t len,
 	uint32_t age_ms, struct chord_arrival *ret);
@@ -171,6 +189,8 @@ struct chord_entry *chord_table_find(const struct chord_table *table, uint32_t i
 struct chord_entry *chord_table_of_key(const struct chord_table *table, const uint8_t *key_hash);
 /* The entry with these very bytes, NULL when there is none. */
 struct chord_entry *chord_table_copy(const struct chord_table *table, const void *bytes, uint32_t len);
+/* The entry of this content, chord_content(). */
+const struct chord_entry *chord_table_base(const struct chord_table *table, uint64_t content);
 uint32_t chord_age_ms(const struct chord *c, const struct chord_entry *entry); /* at most CHORD_LEASE_MS + 1 */
 bool chord_is_fresh(const struct chord *c, const struct chord_entry *entry);
 /* A hash for each bucket of what is held there. */
@@ -186,14 +206,37 @@ void chord_untell(struct chord *c); /* takes all back */
 /* ---- spread.c ---- */
 void chord_links_refresh(struct chord *c); /* core's peers and their flags */
 void chord_link_event(struct chord *c, uint32_t peer, uint32_t event);
+void chord_reconsider(struct chord *c, uint32_t id); /* another record counts for it: what are we linked with? */
 void chord_spread(struct chord *c, const struct chord_entry *entry); /* to all linked cores */
 void chord_greet_all(struct chord *c);
 bool chord_send(struct chord *c, const struct chord_link *link, const struct chord_message *message);
+void chord_send_record(struct chord *c, const struct chord_link *link, const struct chord_entry *entry);
+void chord_send_digest(struct chord *c, const struct chord_link *link);
+/* Linked cores, or the leaves linked with us, in the order of their IDs: a hash table's order is nobody's promise. */
+GPtrArray *chord_linked(struct chord *c, bool leaves);
+struct chord_link *chord_take_random(struct chord *c, GPtrArray *of); /* out of it; NULL when it is empty */
 void chord_forward(struct chord *c, const struct chord_link *from, const struct chord_entry *entry); /* to a few */
 void chord_owe(struct chord *c, struct chord_link *link, uint64_t buckets); /* sends it those, a little at a time */
+bool chord_may_send(struct chord *c, struct chord_link *link);              /* one more record of those, at once */
 void chord_on_tick(void *data);
 void chord_on_pace(void *data);
 void chord_on_farewell(void *data);
+
+/* ---- leaves.c ---- */
+const struct chord_entry *chord_own(const struct chord *c); /* NULL while there is none */
+bool chord_is_edge(const struct chord *c, uint32_t id);     /* says its record */
+bool chord_is_leaf(const struct chord *c);                  /* are we one? */
+bool chord_speaks(const struct chord *c);                   /* on the ring, or as a leaf that did not take leave */
+/* A core's word about anybody counts, and everybody's about itself. */
+bool chord_may_bring(const struct chord *c, const struct chord_link *link, uint32_t id);
+/* To our leaves what came from `from`, NULL = from here: news to all, renewals to those whose parent we are. */
+void chord_serve(struct chord *c, const struct chord_link *from, const struct chord_arrival *arrival);
+/* The other side's: */
+void chord_leaf_met(struct chord *c, struct chord_link *link);                        /* newly linked with a core */
+void chord_leaf_differed(struct chord *c, struct chord_link *link, uint64_t buckets); /* a core answered with WANT */
+void chord_leaf_lacks(struct chord *c, struct chord_link *link); /* a core renewed what we do not have */
+void chord_leaf_moved(struct chord *c);                          /* the own record says something new */
+void chord_leaf_tick(struct chord *c);
 
 /* ---- receive.c ---- */
 void chord_on_message(struct chord *c, uint32_t peer, const void *bytes, uint32_t len);

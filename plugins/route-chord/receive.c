@@ -16,6 +16,26 @@ void chord_arrived(struct chord *c, const struct chord_arrival *arrival)
 			chord_tell(c, arrival->ids[i], true);
 	if (arrival->touches_core)
 		chord_tell_ring(c);
+	for (uint32_t i = 0; i < 2 && arrival->is_news; i++)
+		if (arrival->ids[i])
+			chord_reconsider(c, arrival->ids[i]);
+}
+
+/*
+ * The parent of a leaf spreads its record as the leaf itself would; who else it tells, as anybody who hears news,
+ * unless its parent is none of our links: nobody else may know.
+ */
+static void pass_on(struct chord *c, const struct chord_link *link, const struct chord_arrival *arrival)
+{
+	const struct ela_record_info *info = &arrival->entry->info;
+	bool is_its_own = info->id == link->id && link->linked && chord_is_edge(c, link->id);
+	uint32_t own_id = c->host->own_id(c->host);
+
+	if (is_its_own && (info->parent == own_id || !g_hash_table_contains(c->linked, GUINT_TO_POINTER(info->parent))))
+		chord_spread(c, arrival->entry);
+	else if (arrival->is_news)
+		chord_forward(c, link, arrival->entry);
+	chord_serve(c, link, arrival);
 }
 
 static void forget(struct chord *c, struct chord_entry *entry)
@@ -91,12 +111,15 @@ static void take_record(struct chord *c, struct chord_link *link, const struct c
 		chord_count(c, CHORD_DROP_FORGED);
 		return;
 	}
+	if (!chord_may_bring(c, link, info.id)) {
+		chord_count(c, CHORD_DROP_OTHER);
+		return;
+	}
 	switch (chord_table_put(c, &info, message->record, message->record_len, message->age_ms, &arrival)) {
 	case CHORD_PUT_NEW:
 		chord_count(c, CHORD_RECORDS_NEW);
 		chord_arrived(c, &arrival);
-		if (arrival.is_news)
-			chord_forward(c, link, arrival.entry);
+		pass_on(c, link, &arrival);
 		break;
 	case CHORD_PUT_FULL:
 		chord_count(c, CHORD_DROP_FULL);
@@ -110,22 +133,55 @@ static void take_record(struct chord *c, struct chord_link *link, const struct c
 
 static void on_record(struct chord *c, struct chord_link *link, const struct chord_message *message)
 {
-	struct chord_entry *copy;
+	struct chord_entry *copy = chord_table_copy(&c->table, message->record, message->record_len);
 
-	if (!chord_take(&link->in, chord_now(c), CHORD_IN_RATE, CHORD_IN_BURST)) {
+	if (message->age_ms > CHORD_LEASE_MS)
+		chord_count(c, CHORD_DROP_MALFORMED);
+	else if (copy && !chord_may_bring(c, link, copy->info.id))
+		chord_count(c, CHORD_DROP_OTHER);
+	else if (copy)
+		hear_again(c, link, copy, message->age_ms);
+	else
+		take_record(c, link, message);
+}
+
+/* Made of one that we have, it is a record like any other: what says that its node lives is that it signed it. */
+static void on_renewal(struct chord *c, struct chord_link *link, const struct chord_message *message)
+{
+	const struct chord_entry *base = chord_table_base(&c->table, message->base);
+	struct chord_message whole = {.kind = CHORD_RECORD, .age_ms = message->age_ms};
+	uint8_t record[ELA_RECORD_MAX];
+
+	if (!base) {
+		chord_count(c, CHORD_DROP_BASE);
+		chord_leaf_lacks(c, link);
+		return;
+	}
+	memcpy(record, base->bytes, base->len);
+	if (chord_pieces_apply(message->pieces, message->pieces_len, record, base->len) < 0) {
+		chord_count(c, CHORD_DROP_MALFORMED);
+		return;
+	}
+	whole.record = record;
+	whole.record_len = base->len;
+	on_record(c, link, &whole);
+}
+
+/* Records, whole or renewed. */
+static void on_records(struct chord *c, struct chord_link *link, const struct chord_message *message)
+{
+	bool is_edge = chord_is_edge(c, link->id);
+
+	if (!chord_take(&link->in, chord_now(c), is_edge ? CHORD_LEAF_IN_RATE : CHORD_IN_RATE,
+			is_edge ? CHORD_LEAF_IN_BURST : CHORD_IN_BURST)) {
 		chord_count(c, CHORD_DROP_RATE);
 		return;
 	}
 	chord_count(c, CHORD_RECORDS_IN);
-	if (message->age_ms > CHORD_LEASE_MS) {
-		chord_count(c, CHORD_DROP_MALFORMED);
-		return;
-	}
-	copy = chord_table_copy(&c->table, message->record, message->record_len);
-	if (copy)
-		hear_again(c, link, copy, message->age_ms);
+	if (message->kind == CHORD_RECORD)
+		on_record(c, link, message);
 	else
-		take_record(c, link, message);
+		on_renewal(c, link, message);
 }
 
 static void on_digest(struct chord *c, struct chord_link *link, const struct chord_message *message)
@@ -141,7 +197,9 @@ static void on_digest(struct chord *c, struct chord_link *link, const struct cho
 	if (!want.buckets)
 		return;
 	chord_count(c, CHORD_DIGESTS_DIFFER);
-	link->again = true;
+	link->again = !chord_is_edge(c, link->id); /* a leaf asks again itself */
+	if (chord_is_leaf(c))
+		chord_leaf_differed(c, link, want.buckets);
 	(void)chord_send(c, link, &want);
 	chord_owe(c, link, want.buckets);
 }
@@ -159,19 +217,25 @@ void chord_on_message(struct chord *c, uint32_t peer, const void *bytes, uint32_
 		chord_count(c, CHORD_DROP_MALFORMED);
 		return;
 	}
-	if (message.kind == CHORD_RECORD) {
-		on_record(c, link, &message);
+	if (message.kind == CHORD_RECORD || message.kind == CHORD_RENEWAL) {
+		on_records(c, link, &message);
 		return;
 	}
 	if (!chord_take(&link->asks, chord_now(c), CHORD_ASKS_RATE, CHORD_ASKS_BURST)) {
 		chord_count(c, CHORD_DROP_RATE);
 		return;
 	}
+	if (chord_is_leaf(c) && !link->linked) { /* leaves serve nobody */
+		chord_count(c, CHORD_DROP_IDLE);
+		return;
+	}
 	if (message.kind == CHORD_DIGEST) {
 		on_digest(c, link, &message);
 		return;
 	}
-	chord_count(c, c->joined ? CHORD_WANTS_IN : CHORD_DROP_IDLE);
+	chord_count(c, chord_speaks(c) ? CHORD_WANTS_IN : CHORD_DROP_IDLE);
+	if (chord_is_leaf(c))
+		chord_leaf_differed(c, link, message.buckets);
 	chord_owe(c, link, message.buckets);
 }
 

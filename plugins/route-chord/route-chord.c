@@ -103,7 +103,7 @@ static int join(void *data)
 		return -EINVAL;
 	c->joined = true;
 	c->host->timer_set(c->farewell, 0);
-	chord_tell_ring(c);
+	chord_reconsider(c, c->host->own_id(c->host));
 	chord_greet_all(c);
 	return 0;
 }
@@ -112,10 +112,10 @@ static int leave(void *data)
 {
 	struct chord *c = data;
 
-	if (!c->joined)
+	if (!c->joined && !chord_is_leaf(c))
 		return 0;
 	c->joined = false;
-	chord_tell_ring(c);
+	chord_reconsider(c, c->host->own_id(c->host)); /* it may be a leaf from now on */
 	c->farewells = 0;
 	chord_on_farewell(c);
 	return 0;
@@ -140,6 +140,9 @@ static int put(struct chord *c, uint32_t id, const void *bytes, uint32_t len, bo
 	case CHORD_PUT_NEW:
 		chord_arrived(c, &arrival);
 		chord_spread(c, arrival.entry);
+		chord_serve(c, NULL, &arrival);
+		if (arrival.is_news && arrival.entry == chord_own(c))
+			chord_leaf_moved(c);
 		return 0;
 	case CHORD_PUT_SAME:
 		return is_update ? 0 : -EEXIST;
@@ -256,6 +259,8 @@ static const char *const counters[CHORD_N_COUNTERS] = {
 	[CHORD_DROP_KNOWN] = "drop-known",
 	[CHORD_DROP_FULL] = "drop-full",
 	[CHORD_DROP_IDLE] = "drop-idle",
+	[CHORD_DROP_OTHER] = "drop-other",
+	[CHORD_DROP_BASE] = "drop-base",
 };
 
 ELA_PLUGIN(.kind = ELA_KIND_ROUTING, .name = "chord", .version = "0.1", .licence = "Apache-2.0",

@@ -2,7 +2,8 @@
 /*
  * routes: what core is told. A record is told while its key holds the ID, it is not older than two minutes, it is no
  * leave and it says how its node is reached: a core directly, an edge through the parent it names. On the ring stand
- * the cores among these that are linked with us by datagrams, and we between join and leave. Control thread.
+ * the cores among these that are linked with us by datagrams, and we between join and leave; to a leaf, which is linked
+ * with two of them, all. Control thread.
  */
 #include "chord.h"
 
@@ -52,13 +53,15 @@ void chord_tell_all(struct chord *c)
 		chord_tell(c, ((struct chord_entry *)g_ptr_array_index(c->table.all, i))->info.id, false);
 }
 
-static bool is_on_ring(const struct chord *c, const struct chord_entry *entry, uint32_t own_id)
+static bool is_on_ring(const struct chord *c, const struct chord_entry *entry, uint32_t own_id, bool is_leaf)
 {
 	const struct ela_record_info *info = &entry->info;
 
 	if (info->role != ELA_RECORD_ROLE_CORE || !via_of(c, entry) || chord_table_find(&c->table, info->id) != entry)
 		return false;
-	return info->id == own_id ? c->joined : g_hash_table_contains(c->linked, GUINT_TO_POINTER(info->id));
+	if (info->id == own_id)
+		return c->joined;
+	return is_leaf || g_hash_table_contains(c->linked, GUINT_TO_POINTER(info->id));
 }
 
 static gint by_value(gconstpointer a, gconstpointer b)
@@ -80,15 +83,17 @@ void chord_tell_ring(struct chord *c)
 {
 	GArray *ring;
 	uint32_t own_id;
+	bool is_leaf;
 
 	if (!c->started)
 		return;
+	is_leaf = chord_is_leaf(c);
 	ring = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	own_id = c->host->own_id(c->host);
 	for (guint i = 0; i < c->table.all->len; i++) {
 		const struct chord_entry *entry = g_ptr_array_index(c->table.all, i);
 
-		if (is_on_ring(c, entry, own_id))
+		if (is_on_ring(c, entry, own_id, is_leaf))
 			g_array_append_val(ring, entry->info.id);
 	}
 	g_array_sort(ring, by_value);

@@ -20,14 +20,6 @@
 #define FAREWELLS 3u
 #define FAREWELL_NS (200u * CHORD_MSEC)
 
-/* An edge keeps no table: its parent tells it what it needs. */
-static bool is_edge(const struct chord *c, uint32_t id)
-{
-	const struct chord_entry *entry = chord_table_find(&c->table, id);
-
-	return entry && entry->info.role == ELA_RECORD_ROLE_EDGE;
-}
-
 /* ---- sending ---- */
 
 bool chord_send(struct chord *c, const struct chord_link *link, const struct chord_message *message)
@@ -43,7 +35,7 @@ bool chord_send(struct chord *c, const struct chord_link *link, const struct cho
 	return false;
 }
 
-static void send_record(struct chord *c, const struct chord_link *link, const struct chord_entry *entry)
+void chord_send_record(struct chord *c, const struct chord_link *link, const struct chord_entry *entry)
 {
 	struct chord_message message = {.kind = CHORD_RECORD, .record = entry->bytes, .record_len = entry->len};
 
@@ -51,7 +43,7 @@ static void send_record(struct chord *c, const struct chord_link *link, const st
 	(void)chord_send(c, link, &message);
 }
 
-static void send_digest(struct chord *c, const struct chord_link *link)
+void chord_send_digest(struct chord *c, const struct chord_link *link)
 {
 	struct chord_message message = {.kind = CHORD_DIGEST};
 	uint8_t salt[CHORD_SALT_LEN];
@@ -62,23 +54,28 @@ static void send_digest(struct chord *c, const struct chord_link *link)
 	(void)chord_send(c, link, &message);
 }
 
-void chord_spread(struct chord *c, const struct chord_entry *entry)
+static gint by_id(gconstpointer a, gconstpointer b)
 {
+	uint32_t x = (*(const struct chord_link *const *)a)->id, y = (*(const struct chord_link *const *)b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+GPtrArray *chord_linked(struct chord *c, bool leaves)
+{
+	GPtrArray *found = g_ptr_array_new();
 	GHashTableIter iter;
 	gpointer link;
 
-	if (!c->joined)
-		return;
 	g_hash_table_iter_init(&iter, c->linked);
 	while (g_hash_table_iter_next(&iter, NULL, &link))
-		if (!is_edge(c, ((struct chord_link *)link)->id))
-			send_record(c, link, entry);
+		if (chord_is_edge(c, ((struct chord_link *)link)->id) == leaves)
+			g_ptr_array_add(found, link);
+	g_ptr_array_sort(found, by_id);
+	return found;
 }
 
-/* Linked cores, in the order of their IDs so that chance alone decides: a hash table's order is nobody's promise. */
-static GPtrArray *linked_cores(struct chord *c, const struct chord_link *but);
-
-static struct chord_link *take_random(struct chord *c, GPtrArray *of)
+struct chord_link *chord_take_random(struct chord *c, GPtrArray *of)
 {
 	uint32_t random;
 
@@ -88,25 +85,19 @@ static struct chord_link *take_random(struct chord *c, GPtrArray *of)
 	return g_ptr_array_remove_index_fast(of, random % of->len);
 }
 
-static gint by_id(gconstpointer a, gconstpointer b)
+/* A leaf's own record is all that it spreads, its leave included. */
+void chord_spread(struct chord *c, const struct chord_entry *entry)
 {
-	uint32_t x = (*(const struct chord_link *const *)a)->id, y = (*(const struct chord_link *const *)b)->id;
+	g_autoptr(GPtrArray) cores = NULL;
 
-	return x < y ? -1 : x > y;
-}
+	if (!c->joined && !(chord_is_leaf(c) && entry == chord_own(c)))
+		return;
+	cores = chord_linked(c, false);
+	for (guint i = 0; i < cores->len; i++) {
+		const struct chord_link *link = g_ptr_array_index(cores, i);
 
-static GPtrArray *linked_cores(struct chord *c, const struct chord_link *but)
-{
-	GPtrArray *found = g_ptr_array_new();
-	GHashTableIter iter;
-	gpointer link;
-
-	g_hash_table_iter_init(&iter, c->linked);
-	while (g_hash_table_iter_next(&iter, NULL, &link))
-		if (link != but && !is_edge(c, ((struct chord_link *)link)->id))
-			g_ptr_array_add(found, link);
-	g_ptr_array_sort(found, by_id);
-	return found;
+		chord_send_record(c, link, entry);
+	}
 }
 
 /* What one core told goes on to a few: links may be cut so that not all reach all. */
@@ -116,35 +107,48 @@ void chord_forward(struct chord *c, const struct chord_link *from, const struct 
 
 	if (!c->joined)
 		return;
-	cores = linked_cores(c, from);
+	cores = chord_linked(c, false);
+	(void)g_ptr_array_remove(cores, (gpointer)(uintptr_t)from); /* a leaf is not among them */
 	for (uint32_t i = 0; i < FORWARD_TO; i++) {
-		const struct chord_link *link = take_random(c, cores);
+		const struct chord_link *link = chord_take_random(c, cores);
 
 		if (link)
-			send_record(c, link, entry);
+			chord_send_record(c, link, entry);
 	}
 }
 
-static void greet(struct chord *c, const struct chord_link *link)
+/* A leaf compares by itself. */
+static void greet(struct chord *c, struct chord_link *link)
 {
-	const struct chord_entry *own = chord_table_find(&c->table, c->host->own_id(c->host));
+	const struct chord_entry *own = chord_own(c);
 
-	if (!c->joined || is_edge(c, link->id))
+	if (!chord_speaks(c))
 		return;
 	if (own)
-		send_record(c, link, own);
-	send_digest(c, link);
+		chord_send_record(c, link, own);
+	if (chord_is_edge(c, link->id))
+		return;
+	chord_send_digest(c, link);
+	if (chord_is_leaf(c))
+		chord_leaf_met(c, link);
 }
 
 void chord_greet_all(struct chord *c)
 {
-	g_autoptr(GPtrArray) cores = linked_cores(c, NULL);
+	for (int leaves = 0; leaves < 2; leaves++) {
+		g_autoptr(GPtrArray) links = chord_linked(c, leaves);
 
-	for (guint i = 0; i < cores->len; i++)
-		greet(c, g_ptr_array_index(cores, i));
+		for (guint i = 0; i < links->len; i++)
+			greet(c, g_ptr_array_index(links, i));
+	}
 }
 
 /* ---- what a peer lacks, a little at a time ---- */
+
+bool chord_may_send(struct chord *c, struct chord_link *link)
+{
+	return chord_take(&link->out, chord_now(c), OUT_RATE, OUT_BURST);
+}
 
 /* One turn. True while there is more. */
 static bool pass(struct chord *c, struct chord_link *link)
@@ -162,7 +166,7 @@ static bool pass(struct chord *c, struct chord_link *link)
 		if (link->sending >> chord_bucket(entry->info.id) & 1) {
 			if (!chord_take(&link->out, chord_now(c), OUT_RATE, OUT_BURST))
 				return true;
-			send_record(c, link, entry);
+			chord_send_record(c, link, entry);
 		}
 		link->cursor++;
 	}
@@ -172,19 +176,35 @@ static bool pass(struct chord *c, struct chord_link *link)
 void chord_on_pace(void *data)
 {
 	struct chord *c = data;
-	g_autoptr(GPtrArray) cores = linked_cores(c, NULL);
 	bool is_more = false;
 
-	for (guint i = 0; i < cores->len && c->joined; i++)
-		is_more |= pass(c, g_ptr_array_index(cores, i));
+	for (int leaves = 0; leaves < 2; leaves++) {
+		g_autoptr(GPtrArray) links = chord_linked(c, leaves);
+
+		for (guint i = 0; i < links->len && c->joined; i++)
+			is_more |= pass(c, g_ptr_array_index(links, i));
+	}
 	if (is_more)
 		c->host->timer_set(c->pace, chord_now(c) + CHORD_PACE_NS);
 }
 
+/* A leaf has nothing to give but its own record. */
+static void owe_own(struct chord *c, struct chord_link *link, uint64_t buckets)
+{
+	const struct chord_entry *own = chord_own(c);
+
+	if (own && buckets >> chord_bucket(own->info.id) & 1 && chord_may_send(c, link))
+		chord_send_record(c, link, own);
+}
+
 void chord_owe(struct chord *c, struct chord_link *link, uint64_t buckets)
 {
-	if (!c->joined || !link->linked || is_edge(c, link->id))
+	if (!chord_speaks(c) || !link->linked)
 		return;
+	if (chord_is_leaf(c)) {
+		owe_own(c, link, buckets);
+		return;
+	}
 	if (link->sending) {
 		link->next |= buckets;
 		return;
@@ -197,18 +217,46 @@ void chord_owe(struct chord *c, struct chord_link *link, uint64_t buckets)
 
 /* ---- links ---- */
 
+/* A core is linked with cores by datagrams and with edges by whatever reaches them; an edge with cores so. */
+static bool is_linked(const struct chord *c, const struct chord_link *link)
+{
+	if (!link->up || !(link->flags & ELA_PEER_DIRECT) || !chord_is_id(link->id))
+		return false;
+	if (chord_is_leaf(c))
+		return !chord_is_edge(c, link->id);
+	return link->flags & ELA_PEER_DATAGRAM || chord_is_edge(c, link->id);
+}
+
 static void set_linked(struct chord *c, struct chord_link *link, bool linked)
 {
 	if (linked == link->linked)
 		return;
 	link->linked = linked;
 	link->sending = link->next = 0;
+	link->again_at_ns = 0;
 	if (linked) {
 		g_hash_table_replace(c->linked, GUINT_TO_POINTER(link->id), link);
 		greet(c, link);
 	} else if (g_hash_table_lookup(c->linked, GUINT_TO_POINTER(link->id)) == link) {
 		g_hash_table_remove(c->linked, GUINT_TO_POINTER(link->id));
 	}
+}
+
+void chord_reconsider(struct chord *c, uint32_t id)
+{
+	bool all = id == c->host->own_id(c->host);
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, c->links);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct chord_link *link = value;
+
+		if (all || link->id == id)
+			set_linked(c, link, is_linked(c, link));
+	}
+	if (all)
+		chord_tell_ring(c);
 }
 
 static void take_info(struct chord *c, const struct ela_peer_info *info)
@@ -220,7 +268,7 @@ static void take_info(struct chord *c, const struct ela_peer_info *info)
 		*link = (struct chord_link){
 			.peer = info->peer, .in = {chord_now(c), CHORD_IN_BURST}, .asks = {chord_now(c), CHORD_ASKS_BURST}};
 		link->out = (struct chord_bucket_of_tokens){chord_now(c), OUT_BURST};
-		link->up = (info->flags & ELA_PEER_DATAGRAM) != 0; /* its session is older than we are */
+		link->up = (info->flags & ELA_PEER_DIRECT) != 0; /* its session is older than we are */
 		g_hash_table_insert(c->links, GUINT_TO_POINTER(info->peer), link);
 	}
 	if (link->id != info->id)
@@ -228,7 +276,7 @@ static void take_info(struct chord *c, const struct ela_peer_info *info)
 	link->seen = true;
 	link->id = info->id;
 	link->flags = info->flags;
-	set_linked(c, link, link->up && link->flags & ELA_PEER_DATAGRAM && chord_is_id(link->id));
+	set_linked(c, link, is_linked(c, link));
 }
 
 static gboolean is_gone(gpointer peer, gpointer value, gpointer data)
@@ -263,7 +311,7 @@ void chord_link_event(struct chord *c, uint32_t peer, uint32_t event)
 	if (!link)
 		return;
 	link->up = event == ELA_LINK_UP;
-	set_linked(c, link, link->up && link->flags & ELA_PEER_DATAGRAM && chord_is_id(link->id));
+	set_linked(c, link, is_linked(c, link));
 	chord_tell_ring(c);
 }
 
@@ -271,13 +319,13 @@ void chord_link_event(struct chord *c, uint32_t peer, uint32_t event)
 
 static void compare_again(struct chord *c)
 {
-	g_autoptr(GPtrArray) cores = linked_cores(c, NULL);
+	g_autoptr(GPtrArray) cores = chord_linked(c, false);
 
 	for (guint i = 0; i < cores->len; i++) {
 		struct chord_link *link = g_ptr_array_index(cores, i);
 
 		if (link->again && c->joined)
-			send_digest(c, link);
+			chord_send_digest(c, link);
 		link->again = false;
 	}
 }
@@ -292,10 +340,10 @@ static void compare_with_one(struct chord *c)
 		return;
 	c->host->random(c->host, &random, sizeof random);
 	c->digest_at_ns = chord_now(c) + CHORD_DIGEST_NS * 4 / 5 + random % (CHORD_DIGEST_NS * 2 / 5);
-	cores = linked_cores(c, NULL);
-	link = take_random(c, cores);
+	cores = chord_linked(c, false);
+	link = chord_take_random(c, cores);
 	if (link)
-		send_digest(c, link);
+		chord_send_digest(c, link);
 }
 
 void chord_on_tick(void *data)
@@ -308,6 +356,7 @@ void chord_on_tick(void *data)
 	chord_tell_ring(c);
 	compare_again(c);
 	compare_with_one(c);
+	chord_leaf_tick(c);
 	c->host->timer_set(c->tick, chord_now(c) + CHORD_TICK_NS);
 }
 
@@ -315,11 +364,14 @@ void chord_on_tick(void *data)
 void chord_on_farewell(void *data)
 {
 	struct chord *c = data;
-	const struct chord_entry *own = chord_table_find(&c->table, c->host->own_id(c->host));
-	g_autoptr(GPtrArray) cores = linked_cores(c, NULL);
+	const struct chord_entry *own = chord_own(c);
 
-	for (guint i = 0; own && i < cores->len; i++)
-		send_record(c, g_ptr_array_index(cores, i), own);
+	for (int leaves = 0; own && leaves < 2; leaves++) {
+		g_autoptr(GPtrArray) links = chord_linked(c, leaves);
+
+		for (guint i = 0; i < links->len; i++)
+			chord_send_record(c, g_ptr_array_index(links, i), own);
+	}
 	if (own && c->farewells++ < FAREWELLS)
 		c->host->timer_set(c->farewell, chord_now(c) + FAREWELL_NS);
 }

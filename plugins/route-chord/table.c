@@ -49,20 +49,17 @@ struct chord_entry *chord_table_of_key(const struct chord_table *table, const ui
 	return g_hash_table_lookup(table->by_key, key_hash);
 }
 
-/* Not secret: whoever finds two records of one content hash has signed both, and wins nothing by it. */
-static uint64_t content_of(const void *bytes, uint32_t len)
-{
-	static const uint8_t salt[CHORD_SALT_LEN] = "ELA ring record";
-
-	return chord_hash(salt, bytes, len);
-}
-
 struct chord_entry *chord_table_copy(const struct chord_table *table, const void *bytes, uint32_t len)
 {
-	uint64_t content = content_of(bytes, len);
+	uint64_t content = chord_content(bytes, len);
 	struct chord_entry *entry = g_hash_table_lookup(table->by_content, &content);
 
 	return entry && entry->len == len && memcmp(entry->bytes, bytes, len) == 0 ? entry : NULL;
+}
+
+const struct chord_entry *chord_table_base(const struct chord_table *table, uint64_t content)
+{
+	return g_hash_table_lookup(table->by_content, &content);
 }
 
 uint32_t chord_age_ms(const struct chord *c, const struct chord_entry *entry)
@@ -185,7 +182,7 @@ static struct chord_entry *entry_new(
 
 	entry->info = *info;
 	entry->born_ns = (int64_t)c->host->now_ns(c->host) - (int64_t)age_ms * (int64_t)CHORD_MSEC;
-	entry->content = content_of(bytes, len);
+	entry->content = chord_content(bytes, len);
 	entry->len = len;
 	memcpy(entry->bytes, bytes, len);
 	return entry;
@@ -207,6 +204,9 @@ enum chord_put chord_table_put(struct chord *c, const struct ela_record_info *in
 		ret->is_news = old->info.id != info->id || old->info.role != info->role || old->info.parent != info->parent ||
 					   old->info.flags != info->flags || old->info.incarnation != info->incarnation;
 		ret->ids[1] = old->info.id != info->id ? old->info.id : 0;
+		ret->base = old->content;
+		if (!ret->is_news && len == old->len)
+			ret->pieces_len = chord_pieces_make(old->bytes, bytes, len, ret->pieces);
 		unlink_entry(c, old);
 	} else if (!make_room(c, age_ms, &ret->ids[1])) {
 		return CHORD_PUT_FULL;

@@ -54,6 +54,17 @@ static int read_digest(const uint8_t *at, uint32_t len, struct chord_message *re
 	return 0;
 }
 
+static int read_renewal(const uint8_t *at, uint32_t len, struct chord_message *ret)
+{
+	if (len <= CHORD_RENEWAL_FRONT || len > CHORD_RENEWAL_FRONT + CHORD_PIECES_MAX)
+		return -EBADMSG;
+	ret->age_ms = get32(at + CHORD_HEADER_LEN);
+	ret->base = get64(at + CHORD_HEADER_LEN + 4);
+	ret->pieces = at + CHORD_RENEWAL_FRONT;
+	ret->pieces_len = len - CHORD_RENEWAL_FRONT;
+	return 0;
+}
+
 static int read_want(const uint8_t *at, uint32_t len, struct chord_message *ret)
 {
 	if (len != CHORD_WANT_LEN)
@@ -77,6 +88,8 @@ int chord_wire_read(const void *bytes, uint32_t len, struct chord_message *ret)
 		err = read_digest(at, len, &message);
 	else if (at[1] == CHORD_WANT)
 		err = read_want(at, len, &message);
+	else if (at[1] == CHORD_RENEWAL)
+		err = read_renewal(at, len, &message);
 	if (!err)
 		*ret = message;
 	return err;
@@ -97,10 +110,81 @@ uint32_t chord_wire_write(const struct chord_message *message, uint8_t *ret)
 		for (uint32_t i = 0; i < CHORD_BUCKETS; i++)
 			put64(ret + CHORD_HEADER_LEN + CHORD_SALT_LEN + (size_t)8 * i, message->hashes[i]);
 		return CHORD_DIGEST_LEN;
+	case CHORD_RENEWAL:
+		put32(ret + CHORD_HEADER_LEN, message->age_ms);
+		put64(ret + CHORD_HEADER_LEN + 4, message->base);
+		memcpy(ret + CHORD_RENEWAL_FRONT, message->pieces, message->pieces_len);
+		return CHORD_RENEWAL_FRONT + message->pieces_len;
 	default:
 		put64(ret + CHORD_HEADER_LEN, message->buckets);
 		return CHORD_WANT_LEN;
 	}
+}
+
+/* ---- pieces ---- */
+
+static uint32_t get16(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 8 | at[1];
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* Behind the last byte of the piece that begins at `from`: fewer equal bytes than a piece's head do not end it. */
+static uint32_t piece_end(const uint8_t *a, const uint8_t *b, uint32_t from, uint32_t len)
+{
+	uint32_t end = from + 1;
+
+	for (uint32_t i = end; i < len && i < end + CHORD_PIECE_HEAD; i++)
+		if (a[i] != b[i])
+			end = i + 1;
+	return end;
+}
+
+uint32_t chord_pieces_make(const uint8_t *a, const uint8_t *b, uint32_t len, uint8_t ret[CHORD_PIECES_MAX])
+{
+	uint8_t pieces[CHORD_PIECES_MAX];
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < len; i++) {
+		uint32_t n;
+
+		if (a[i] == b[i])
+			continue;
+		n = piece_end(a, b, i, len) - i;
+		if (used + CHORD_PIECE_HEAD + n > sizeof pieces)
+			return 0;
+		put16(pieces + used, i);
+		put16(pieces + used + 2, n);
+		memcpy(pieces + used + CHORD_PIECE_HEAD, b + i, n);
+		used += CHORD_PIECE_HEAD + n;
+		i += n - 1;
+	}
+	if (used)
+		memcpy(ret, pieces, used);
+	return used;
+}
+
+int chord_pieces_apply(const uint8_t *pieces, uint32_t pieces_len, uint8_t *record, uint32_t len)
+{
+	while (pieces_len) {
+		uint32_t offset, n;
+
+		if (pieces_len <= CHORD_PIECE_HEAD)
+			return -EBADMSG;
+		offset = get16(pieces);
+		n = get16(pieces + 2);
+		if (!n || n > pieces_len - CHORD_PIECE_HEAD || offset + n > len)
+			return -EBADMSG;
+		memcpy(record + offset, pieces + CHORD_PIECE_HEAD, n);
+		pieces += CHORD_PIECE_HEAD + n;
+		pieces_len -= CHORD_PIECE_HEAD + n;
+	}
+	return 0;
 }
 
 /* ---- SipHash-2-4 ---- */
@@ -157,4 +241,11 @@ uint64_t chord_hash(const uint8_t salt[CHORD_SALT_LEN], const void *bytes, uint3
 	for (i = 0; i < 4; i++)
 		sip_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t chord_content(const void *bytes, uint32_t len)
+{
+	static const uint8_t salt[CHORD_SALT_LEN] = "ELA ring record";
+
+	return chord_hash(salt, bytes, len);
 }

@@ -17,24 +17,36 @@
 #define CHORD_RECORD_FRONT (CHORD_HEADER_LEN + 4u)
 #define CHORD_DIGEST_LEN (CHORD_HEADER_LEN + CHORD_SALT_LEN + 8u * CHORD_BUCKETS)
 #define CHORD_WANT_LEN (CHORD_HEADER_LEN + 8u)
+#define CHORD_RENEWAL_FRONT (CHORD_HEADER_LEN + 4u + 8u)
+#define CHORD_PIECE_HEAD 4u
+#define CHORD_PIECES_MAX                                                                                               \
+	160u /* a sequence and a signature, which change with each renewal, and room for a little more */
 
-enum chord_kind { CHORD_RECORD = 1, CHORD_DIGEST = 2, CHORD_WANT = 3 };
+enum chord_kind { CHORD_RECORD = 1, CHORD_DIGEST = 2, CHORD_WANT = 3, CHORD_RENEWAL = 4 };
 
 /* A message. What a pointer points to is borrowed from the message it was read from. */
 struct chord_message {
 	enum chord_kind kind;
-	uint32_t age_ms;       /* RECORD: since its node published it */
+	uint32_t age_ms;       /* RECORD, RENEWAL: since its node published it */
 	const uint8_t *record; /* RECORD */
 	uint32_t record_len;   /* 1..ELA_RECORD_MAX */
 	const uint8_t *salt;   /* DIGEST */
 	uint64_t hashes[CHORD_BUCKETS];
-	uint64_t buckets; /* WANT: bit b = bucket b, never 0 */
+	uint64_t buckets;      /* WANT: bit b = bucket b, never 0 */
+	uint64_t base;         /* RENEWAL: content of the record that it is made of, chord_content() */
+	const uint8_t *pieces; /* RENEWAL: what differs there: offset (2), length (2), bytes; and so on */
+	uint32_t pieces_len;   /* 1..CHORD_PIECES_MAX */
 };
 
 /* 0 or -EBADMSG: another version, an unknown kind, a length that does not fit, a reserved byte. */
 int chord_wire_read(const void *bytes, uint32_t len, struct chord_message *ret);
 /* Writes the message; its length. ret has room for CHORD_MESSAGE_MAX. */
 uint32_t chord_wire_write(const struct chord_message *message, uint8_t *ret);
+
+/* What of b differs from a, both len bytes; its length, 0 when it does not fit or nothing differs. */
+uint32_t chord_pieces_make(const uint8_t *a, const uint8_t *b, uint32_t len, uint8_t ret[CHORD_PIECES_MAX]);
+/* Makes b of a in place. 0, or -EBADMSG: pieces that are cut, empty or outside; the record may be changed then. */
+int chord_pieces_apply(const uint8_t *pieces, uint32_t pieces_len, uint8_t *record, uint32_t len);
 
 static inline uint32_t chord_bucket(uint32_t id)
 {
@@ -43,5 +55,10 @@ static inline uint32_t chord_bucket(uint32_t id)
 
 /* SipHash-2-4 (Aumasson, Bernstein 2012): nobody without the salt can make two inputs of one hash. */
 uint64_t chord_hash(const uint8_t salt[CHORD_SALT_LEN], const void *bytes, uint32_t len);
+/*
+ * Of a record's bytes, under a salt that all know. Not secret: whoever finds two records of one content has signed
+ * both, and wins nothing by it.
+ */
+uint64_t chord_content(const void *bytes, uint32_t len);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* records: see records.h. Layout, network order: "ELAr" | id | role | parent | flags | 0 (4) | incarnation | sequence |
- * key hash (32) | checksum (4) over all the rest | padding. */
+ * key hash (32) | checksum (4) over all the rest | padding, whose first 64 bytes change with the sequence as a
+ * signature would. */
 #include "records.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ void record_make(const struct ela_record_info *info, uint32_t len, uint8_t *ret)
 	put(ret + AT_SEQUENCE, info->sequence, 8);
 	memcpy(ret + AT_KEY, info->key_hash, 32);
 	for (uint32_t i = RECORD_MIN; i < len; i++)
-		ret[i] = (uint8_t)(info->id * 7 + info->sequence * 3 + i);
+		ret[i] = (uint8_t)(info->id * 7 + i + (i < RECORD_MIN + 64 ? info->sequence * 3 : 0));
 	put(ret + AT_SUM, checksum(ret, len), 4);
 }
 

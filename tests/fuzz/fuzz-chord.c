@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz-chord: what peers send to route-chord, plugins/route-chord/wire.c and plugins/route-chord/receive.c. Input:
- * steps of a byte each with its arguments: a raw message; a RECORD, DIGEST or WANT of good shape; time that passes; a
- * link that comes or goes; what core says of records with an odd sequence; a record that core puts in or takes out.
- * Node 0 of a world of three takes it all; the other two answer. Bounds hold after each step, and chord-world ends the
- * process at what core would refuse.
+ * steps of a byte each with its arguments: a raw message; a RECORD, DIGEST, WANT or RENEWAL of good shape; time that
+ * passes; a link that comes or goes; what core says of records with an odd sequence; a record that core puts in or
+ * takes out. Node 0 of a world of three takes it all; the other two answer. Bounds hold after each step, and
+ * chord-world ends the process at what core would refuse.
  */
 #include "../unit/chord-world.h"
 #include "chord.h"
@@ -44,7 +44,8 @@ static struct ela_record_info info_from(struct input *in)
 
 static void shaped(struct chord_world *world, struct input *in, uint32_t from)
 {
-	struct chord_message message = {.kind = 1 + input_u8(in) % 3};
+	const struct chord *c = world->nodes[0].self;
+	struct chord_message message = {.kind = 1 + input_u8(in) % 4};
 	uint8_t record[RECORD_MIN], salt[CHORD_SALT_LEN] = {0}, bytes[CHORD_MESSAGE_MAX];
 	struct ela_record_info info = info_from(in);
 
@@ -56,6 +57,13 @@ static void shaped(struct chord_world *world, struct input *in, uint32_t from)
 	message.salt = salt;
 	message.hashes[input_u8(in) % CHORD_BUCKETS] = input_u32(in);
 	message.buckets = UINT64_C(1) << input_u8(in) % 64;
+	if (message.kind == CHORD_RENEWAL) {
+		uint32_t at = input_u8(in);
+
+		if (at < c->table.all->len)
+			message.base = ((const struct chord_entry *)g_ptr_array_index(c->table.all, at))->content;
+		message.pieces = input_bytes(in, 1 + input_u8(in) % CHORD_PIECES_MAX, &message.pieces_len);
+	}
 	chord_world_inject(world, from, 0, bytes, chord_wire_write(&message, bytes));
 }
 

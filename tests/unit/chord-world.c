@@ -99,7 +99,7 @@ static int host_peer_next(const struct ela_host *host, uint32_t cursor, struct e
 		if (j == node->number)
 			continue;
 		*ret = (struct ela_peer_info){.peer = j + 1, .id = node->world->nodes[j].id, .name = "peer"};
-		ret->flags = node->world->linked[node->number][j] ? ELA_PEER_DATAGRAM : 0;
+		ret->flags = node->world->linked[node->number][j] ? node->world->flags[node->number][j] : 0;
 		return 0;
 	}
 	return -ENOENT;
@@ -119,6 +119,7 @@ static void deliver(void *data)
 
 static void post_letter(struct chord_world *world, uint32_t from, uint32_t to, const void *bytes, uint32_t len)
 {
+	bool is_stream = !(world->flags[from][to] & ELA_PEER_DATAGRAM);
 	struct letter *letter = malloc(sizeof *letter + len);
 
 	if (!letter)
@@ -128,7 +129,8 @@ static void post_letter(struct chord_world *world, uint32_t from, uint32_t to, c
 	memcpy(letter->bytes, bytes, len);
 	letter->timer = world->loop->ops->timer_new(world->loop, deliver, letter);
 	world->loop->ops->timer_set(
-		letter->timer, ela_loop_now(world->loop) + 1 + chord_world_random(world) % (world->delay_ns + 1));
+		letter->timer, ela_loop_now(world->loop) + 1 +
+						   (is_stream ? world->delay_ns / 2 : chord_world_random(world) % (world->delay_ns + 1)));
 }
 
 static int host_message_send(const struct ela_host *host, uint32_t peer, const void *bytes, uint32_t len)
@@ -145,6 +147,10 @@ static int host_message_send(const struct ela_host *host, uint32_t peer, const v
 	node->sent++;
 	if (world->on_send)
 		world->on_send(world, node->number, peer - 1, bytes, len);
+	if (!(world->flags[node->number][peer - 1] & ELA_PEER_DATAGRAM)) {
+		post_letter(world, node->number, peer - 1, bytes, len);
+		return 0;
+	}
 	for (uint32_t copies = chance(world, world->dup) ? 2 : 1; copies; copies--)
 		if (!chance(world, world->loss))
 			post_letter(world, node->number, peer - 1, bytes, len);
@@ -264,7 +270,7 @@ uint32_t chord_node_find(struct chord_node *node, uint32_t id, uint8_t *ret)
 int chord_node_put(struct chord_node *node, const struct ela_record_info *info)
 {
 	uint8_t record[ELA_RECORD_MAX];
-	uint32_t len = RECORD_MIN + (uint32_t)(info->id + info->sequence) % 300;
+	uint32_t len = RECORD_MIN + (uint32_t)(info->id + info->sequence / 4) % 300; /* mostly as long as before */
 	int err;
 
 	record_make(info, len, record);
@@ -301,13 +307,24 @@ void chord_world_crash(struct chord_world *world, uint32_t i)
 	node->told = NULL;
 }
 
-void chord_world_link(struct chord_world *world, uint32_t a, uint32_t b, bool linked)
+static void set_link(struct chord_world *world, uint32_t a, uint32_t b, bool linked, uint32_t flags)
 {
 	if (a == b || world->linked[a][b] == linked || !world->nodes[a].self || !world->nodes[b].self)
 		return;
 	world->linked[a][b] = world->linked[b][a] = linked;
+	world->flags[a][b] = world->flags[b][a] = (uint8_t)flags;
 	world->ops->on_link(world->nodes[a].self, b + 1, linked ? ELA_LINK_UP : ELA_LINK_DOWN);
 	world->ops->on_link(world->nodes[b].self, a + 1, linked ? ELA_LINK_UP : ELA_LINK_DOWN);
+}
+
+void chord_world_link(struct chord_world *world, uint32_t a, uint32_t b, bool linked)
+{
+	set_link(world, a, b, linked, ELA_PEER_DATAGRAM | ELA_PEER_DIRECT);
+}
+
+void chord_world_link_by(struct chord_world *world, uint32_t a, uint32_t b, uint32_t flags)
+{
+	set_link(world, a, b, true, flags);
 }
 
 void chord_world_inject(struct chord_world *world, uint32_t from, uint32_t to, const void *bytes, uint32_t len)

@@ -45,7 +45,8 @@ struct chord_world {
 	uint64_t random;
 	uint32_t n;
 	struct chord_node nodes[CHORD_WORLD_MAX];
-	bool linked[CHORD_WORLD_MAX][CHORD_WORLD_MAX]; /* a session by datagrams */
+	bool linked[CHORD_WORLD_MAX][CHORD_WORLD_MAX];   /* a session */
+	uint8_t flags[CHORD_WORLD_MAX][CHORD_WORLD_MAX]; /* ELA_PEER_*, of that */
 	/* Of every message. */
 	double loss, dup;
 	uint64_t delay_ns; /* 1 ns .. this, evenly: reorders by itself */
@@ -62,8 +63,10 @@ void chord_world_free(struct chord_world *world);
 uint64_t chord_world_random(struct chord_world *world);
 void chord_world_run(struct chord_world *world, uint64_t for_ns);
 
-/* Link or cut two nodes: both ends are told. */
+/* Link by datagrams or cut two nodes: both ends are told. */
 void chord_world_link(struct chord_world *world, uint32_t a, uint32_t b, bool linked);
+/* Link two nodes by a session with these flags (ELA_PEER_*). A stream loses and reorders nothing. */
+void chord_world_link_by(struct chord_world *world, uint32_t a, uint32_t b, uint32_t flags);
 /* The instance goes without a word; its links are down. */
 void chord_world_crash(struct chord_world *world, uint32_t i);
 /* A new instance, started, not linked. */

@@ -47,11 +47,13 @@ static uint32_t record_message(const struct ela_record_info *info, uint32_t age_
 	return chord_wire_write(&message, ret);
 }
 
+/* Who has no record yet is believed over datagrams alone, so they are linked by these. */
 static void say(uint32_t from, uint32_t to, const struct ela_record_info *info, uint32_t age_ms)
 {
 	uint8_t bytes[CHORD_MESSAGE_MAX];
 	uint32_t len = record_message(info, age_ms, bytes);
 
+	chord_world_link(world, from, to, true);
 	chord_world_inject(world, from, to, bytes, len);
 }
 
@@ -120,7 +122,7 @@ START_TEST(document)
 	struct ela_record_info info = {
 		.id = 0xb49bdad9, .role = ELA_RECORD_ROLE_EDGE, .parent = 0xd305da42, .incarnation = 3, .sequence = 7};
 	struct chord_message message = {.kind = CHORD_RECORD, .age_ms = 1234, .record_len = RECORD_MIN, .salt = salt};
-	uint8_t record[RECORD_MIN];
+	uint8_t record[RECORD_MIN], next[RECORD_MIN], pieces[CHORD_PIECES_MAX];
 
 	for (uint32_t i = 0; i < 32; i++)
 		info.key_hash[i] = (uint8_t)(0x20 + i);
@@ -134,6 +136,13 @@ START_TEST(document)
 	message.kind = CHORD_WANT;
 	message.buckets = UINT64_C(1) << chord_bucket(info.id);
 	check_example("want", &message);
+	message.kind = CHORD_RENEWAL;
+	message.base = chord_content(record, sizeof record);
+	info.sequence++;
+	record_make(&info, sizeof next, next);
+	message.pieces = pieces;
+	message.pieces_len = chord_pieces_make(record, next, sizeof record, pieces);
+	check_example("renewal", &message);
 }
 END_TEST
 
@@ -174,7 +183,11 @@ START_TEST(refused_messages)
 		{{2, 3, 0, 0}, CHORD_WANT_LEN, -EBADMSG}, /* another version */
 		{{0, 3, 0, 0}, CHORD_WANT_LEN, -EBADMSG},
 		{{1, 0, 0, 0}, CHORD_WANT_LEN, -EBADMSG},
-		{{1, 4, 0, 0}, CHORD_WANT_LEN, -EBADMSG},
+		{{1, 4, 0, 0}, CHORD_RENEWAL_FRONT + 1, 0},
+		{{1, 4, 0, 0}, CHORD_RENEWAL_FRONT, -EBADMSG}, /* nothing differs */
+		{{1, 4, 0, 0}, CHORD_RENEWAL_FRONT + CHORD_PIECES_MAX, 0},
+		{{1, 4, 0, 0}, CHORD_RENEWAL_FRONT + CHORD_PIECES_MAX + 1, -EBADMSG},
+		{{1, 5, 0, 0}, CHORD_WANT_LEN, -EBADMSG},
 		{{1, 3, 1, 0}, CHORD_WANT_LEN, -EBADMSG},
 		{{1, 3, 0, 1}, CHORD_WANT_LEN, -EBADMSG},
 		{{1, 3, 0, 0}, 3, -EBADMSG},
@@ -478,6 +491,7 @@ START_TEST(greedy)
 		info = info_of(100 + i, 0x1000 + i * 4000037u, ELA_RECORD_ROLE_CORE, 1);
 		say(2, 0, &info, 0);
 	}
+	chord_world_link(world, 0, 2, false);
 	chord_world_run(world, 10 * SEC);
 	world->nodes[0].sent = 0;
 	for (uint32_t i = 0; i < 10000; i++) {

@@ -4,6 +4,7 @@
  * record for each node of a chord-world, whose double of the ring services stands aside. One thread.
  */
 #include "chord-world.h"
+#include "chord.h"
 #include "directory.h"
 #include "own-record.h"
 #include "state.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 
 #define NODES 5u
-#define EDGE 4u /* this one is none of the cores */
+#define EDGE 4u /* this one is none of the cores: a leaf of node 0, its parent, and of node 1 */
 #define CORES 4u
 
 /* Node i of chord-world has key i + 1 of world, slot i and address 10.77.0.(i + 1). */
@@ -131,11 +132,10 @@ static struct ela_directory_listener listeners[NODES];
 
 /* ---- own records ---- */
 
-/* An edge's record is put in where its parent is. */
 static void on_publish(void *data, const struct ela_lease *lease, const void *bytes, uint32_t len)
 {
 	uint32_t i = (uint32_t)((const struct member *)data - members);
-	struct chord_node *node = &chords->nodes[i == EDGE ? 0 : i];
+	struct chord_node *node = &chords->nodes[i];
 	int err = chords->ops->update(node->self, lease->id, bytes, len);
 
 	if (err == -ENOENT)
@@ -253,7 +253,10 @@ static void begin(uint32_t unknown)
 				world_offered(members[i].m, world_offer_credential, credentials[k], 0, NULL);
 	for (uint32_t i = 0; i < NODES; i++)
 		for (uint32_t k = 0; k < i; k++)
-			chord_world_link(chords, i, k, i != EDGE || k == 0); /* the edge has its parent alone */
+			if (i != EDGE)
+				chord_world_link(chords, i, k, true);
+			else if (k < 2)
+				chord_world_link_by(chords, i, k, ELA_PEER_DIRECT);
 	for (uint32_t i = 0; i < NODES; i++) {
 		struct ela_lease lease = lease_of(i);
 
@@ -312,7 +315,7 @@ static void check_ring(uint32_t i, uint32_t out)
 START_TEST(test_all_know_all)
 {
 	begin(NODES);
-	for (uint32_t i = 0; i < CORES; i++) {
+	for (uint32_t i = 0; i < NODES; i++) {
 		ck_assert_uint_eq(ela_directory_count(directory(i)), NODES);
 		for (uint32_t k = 0; k < NODES; k++)
 			ck_assert(knows(i, k));
@@ -321,8 +324,9 @@ START_TEST(test_all_know_all)
 		ck_assert_uint_eq(members[i].n_changed, NODES);
 	}
 	chord_world_run(chords, 300 * ELA_SEC); /* renewals hold it, and are no news */
-	for (uint32_t i = 0; i < CORES; i++) {
+	for (uint32_t i = 0; i < NODES; i++) {
 		ck_assert_uint_eq(ela_directory_count(directory(i)), NODES);
+		check_ring(i, NODES);
 		ck_assert(members[i].n_changed == NODES && members[i].n_gone == 0 && members[i].n_twice == 0);
 		ck_assert_uint_eq(ela_own_record_incarnation(members[i].own), 1);
 	}
@@ -346,6 +350,36 @@ START_TEST(test_goes)
 	chord_world_run(chords, 125 * ELA_SEC);
 	for (uint32_t i = 0; i < 3; i++)
 		ck_assert(!knows(i, 3) && knows(i, (i + 1) % 3) && members[i].n_gone == 1);
+}
+END_TEST
+
+static GBytes *marked(const struct ela_lease *lease)
+{
+	g_autoptr(GBytes) record = world_record(w, lease, EDGE + 1);
+
+	return world_mark(w, record, lease, EDGE + 1, 1, 1000);
+}
+
+/* What tests/unit/test-leaves.c counts with: how long a record is, and how little of it a renewal changes. */
+START_TEST(test_size)
+{
+	uint8_t pieces[CHORD_PIECES_MAX];
+	struct ela_lease lease = lease_of(EDGE);
+	g_autoptr(GBytes) first = NULL, second = NULL;
+	uint32_t len, pieces_len;
+
+	lease.n_places = 2;
+	lease.places[1] = lease.places[0];
+	lease.places[1].addr = (struct ela_addr){.family = ELA_ADDR_IP6, .ip = {0x20, 1, 0xd, 0xb8}};
+	lease.sequence = 0xff;
+	first = marked(&lease);
+	lease.sequence++;
+	second = marked(&lease);
+	len = (uint32_t)g_bytes_get_size(first);
+	ck_assert_uint_le(len, 352);
+	ck_assert_uint_eq(g_bytes_get_size(second), len);
+	pieces_len = chord_pieces_make(g_bytes_get_data(first, NULL), g_bytes_get_data(second, NULL), len, pieces);
+	ck_assert(pieces_len > 64 && pieces_len <= 64 + 2 * CHORD_PIECE_HEAD + 8);
 }
 END_TEST
 
@@ -449,6 +483,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_all_know_all);
+	tcase_add_test(tc, test_size);
 	tcase_add_loop_test(tc, test_goes, 0, 2);
 	tcase_add_loop_test(tc, test_unknown_credential, 0, 2);
 	tcase_add_test(tc, test_revoked);
