@@ -2,15 +2,16 @@
 /*
  * daemon: start, signals, reload and end of elad. Control thread, which is the main thread.
  *
- * The order of the start is a matter of privileges: signals blocked - config - node - device and sockets - the drop -
- * signal handling (GLib starts a thread for it, which must have dropped privileges) - lanes - signals let in. Lanes
- * inherit the blocked signals, so none ever interrupts one.
+ * The order of the start is a matter of privileges: signals blocked - config - node - state folder - device and sockets
+ * - the drop - signal handling (GLib starts a thread for it, which must have dropped privileges) - lanes - signals let
+ * in. Lanes inherit the blocked signals, so none ever interrupts one.
  */
 #include "daemon.h"
 #include "node.h"
 #include "notify.h"
 #include "process.h"
 #include "request.h"
+#include "state-folder.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -35,6 +36,7 @@ struct daemon {
 	char *unreadable;     /* why a reload cannot read the file; NULL when it can */
 	char *reload_refused; /* what the last reload stumbled over; NULL after a good one */
 	struct ela_identity identity;
+	int state_fd; /* the state folder; -1: none, this is no node of a ring */
 	GMainLoop *main_loop;
 	guint sources[6]; /* of GLib; 0 = none */
 };
@@ -229,12 +231,15 @@ static void tell_health(void *data, ela_health_fn fn, void *fn_data)
 	}
 }
 
+static const char *state_dir(const struct daemon *daemon)
+{
+	return daemon->options->state_dir ? daemon->options->state_dir : daemon->config->dir;
+}
+
 /* Before the drop, and before anything that a second elad would disturb. */
 static bool listen_for_commands(struct daemon *daemon, GError **error)
 {
-	const char *dir = daemon->options->state_dir ? daemon->options->state_dir : daemon->config->dir;
-
-	daemon->listener = ela_listener_new(dir, error);
+	daemon->listener = ela_listener_new(state_dir(daemon), error);
 	return daemon->listener != NULL;
 }
 
@@ -315,6 +320,14 @@ static void add_sources(struct daemon *daemon)
 
 /* ---- life ---- */
 
+/* A node of static peers learns nothing that it would have to keep. */
+static bool open_state(struct daemon *daemon, GError **error)
+{
+	if (daemon->config->has_ring)
+		daemon->state_fd = ela_state_open(state_dir(daemon), &daemon->identity, error);
+	return !daemon->config->has_ring || daemon->state_fd >= 0;
+}
+
 static int start(struct daemon *daemon)
 {
 	g_autoptr(GError) error = NULL;
@@ -324,11 +337,11 @@ static int start(struct daemon *daemon)
 	if (!daemon->node)
 		return fail(error, daemon->log, said);
 	said = ela_log_errors(daemon->log);
-	if (!listen_for_commands(daemon, &error))
+	if (!listen_for_commands(daemon, &error) || !open_state(daemon, &error))
 		return fail(error, daemon->log, said);
 	if (!ela_node_start_devices(daemon->node, &error))
 		return fail(error, daemon->log, said);
-	if (!ela_process_drop(&daemon->identity, daemon->log, &error))
+	if (!ela_process_drop(&daemon->identity, daemon->state_fd, daemon->log, &error))
 		return fail(error, daemon->log, said);
 	ela_loader_seal(daemon->loader);
 	check_readable(daemon);
@@ -369,6 +382,8 @@ static int live(struct daemon *daemon)
 	ela_console_free(daemon->console); /* before the node: calls may wait for its pings */
 	ela_verbs_free(daemon->verbs);
 	ela_node_free(daemon->node);
+	if (daemon->state_fd >= 0)
+		(void)close(daemon->state_fd); /* read only */
 	g_free(daemon->unreadable);
 	g_free(daemon->reload_refused);
 	g_main_loop_unref(daemon->main_loop);
@@ -390,7 +405,7 @@ static void complain_of_capability(void)
 
 int ela_daemon_run(const struct ela_daemon_options *options, struct ela_loader *loader)
 {
-	struct daemon daemon = {.options = options, .loader = loader};
+	struct daemon daemon = {.options = options, .loader = loader, .state_fd = -1};
 	int code = ELA_EXIT_CONFIG;
 
 	if (!ela_process_has_net_admin()) {

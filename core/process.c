@@ -4,6 +4,7 @@
  * exists. Nothing here can be switched off: the proof (prove.c) ends the process when a step had no effect.
  */
 #include "process.h"
+#include "landlock.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -127,7 +128,19 @@ static bool drop_capabilities(bool keep, GError **error)
 	return true;
 }
 
-static void report(const struct ela_identity *identity, bool keep, struct ela_log *log)
+/* Without Landlock the rights of the user alone are in the way of a file elsewhere: the proof says whether they are. */
+static bool restrict_files(int state_fd, bool *ret_restricted, GError **error)
+{
+	int err = state_fd < 0 ? -EOPNOTSUPP : ela_landlock_apply(state_fd);
+
+	*ret_restricted = err == 0;
+	if (err == 0 || err == -EOPNOTSUPP)
+		return true;
+	errno = -err;
+	return failed(error, "cannot restrict files to the state folder", "a kernel whose Landlock works, or has none");
+}
+
+static void report(const struct ela_identity *identity, bool keep, bool restricted, struct ela_log *log)
 {
 	if (identity->missing)
 		ela_logf(log, ELA_LOG_WARN, "process",
@@ -135,13 +148,14 @@ static void report(const struct ela_identity *identity, bool keep, struct ela_lo
 			ELA_PROCESS_USER, identity->name, ELA_PROCESS_USER);
 	if (ELA_SANITIZED)
 		ela_logf(log, ELA_LOG_WARN, "process", "sandbox-wide: this build's sanitizer may fork, trace and write files");
-	ela_logf(log, ELA_LOG_INFO, "process", "privileges-dropped user=%s uid=%u gid=%u capabilities=%s seccomp=on",
-		identity->name, (unsigned int)identity->uid, (unsigned int)identity->gid, keep ? "net_admin" : "none");
+	ela_logf(log, ELA_LOG_INFO, "process", "privileges-dropped user=%s uid=%u gid=%u capabilities=%s seccomp=on%s",
+		identity->name, (unsigned int)identity->uid, (unsigned int)identity->gid, keep ? "net_admin" : "none",
+		restricted ? " landlock=on" : "");
 }
 
-bool ela_process_drop(const struct ela_identity *identity, struct ela_log *log, GError **error)
+bool ela_process_drop(const struct ela_identity *identity, int state_fd, struct ela_log *log, GError **error)
 {
-	bool keep = ela_process_has_net_admin();
+	bool keep = ela_process_has_net_admin(), restricted;
 	int err;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -151,13 +165,15 @@ bool ela_process_drop(const struct ela_identity *identity, struct ela_log *log, 
 	/* Only now: a change of user sets it anew, to what fs.suid_dumpable says. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return failed(error, "cannot forbid dumps and tracing", "PR_SET_DUMPABLE must be settable");
-	err = ela_sandbox_apply();
+	if (!restrict_files(state_fd, &restricted, error))
+		return false;
+	err = ela_sandbox_apply(state_fd);
 	if (err) {
 		errno = -err;
 		return failed(error, "cannot restrict system calls", "a kernel with seccomp filters is needed");
 	}
-	if (!ela_process_prove(identity, error))
+	if (!ela_process_prove(identity, state_fd, error))
 		return false;
-	report(identity, keep, log);
+	report(identity, keep, restricted, log);
 	return true;
 }

@@ -42,12 +42,16 @@ bool ela_process_has_net_admin(void);
 
 /*
  * Drops everything else for good, in this order: no new privileges, no core dumps, bounding and ambient set, groups,
- * user, all capabilities but CAP_NET_ADMIN (and that too if it was not there), system calls. Then proves it. On false
- * the process is in a state between: end it.
+ * user, all capabilities but CAP_NET_ADMIN (and that too if it was not there), where files may be changed, system
+ * calls. Then proves it. state_fd: what ela_state_open() gave; -1: no file is ever written. On false the process is in
+ * a state between: end it.
  */
-bool ela_process_drop(const struct ela_identity *identity, struct ela_log *log, GError **error);
+bool ela_process_drop(const struct ela_identity *identity, int state_fd, struct ela_log *log, GError **error);
 
-/* The last step of the drop: tries what must be refused, reads back what the kernel says about every thread. */
-bool ela_process_prove(const struct ela_identity *identity, GError **error);
+/*
+ * The last step of the drop: tries what must be refused and, with a state folder, what must not; reads back what the
+ * kernel says about every thread.
+ */
+bool ela_process_prove(const struct ela_identity *identity, int state_fd, GError **error);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prove: tries, after the privilege drop, what must not work any more, and reads back what the kernel says about every
- * thread. Control thread, once. Each attempt is harmless if it is not refused: it then fails for another reason (an
- * address that is not there, an empty name) or does nothing that matters to a process about to end.
+ * prove: tries, after the privilege drop, what must not work any more, and what must where there is a state folder, and
+ * reads back what the kernel says about every thread. Control thread, once. Each attempt is harmless if it is not
+ * refused: it then fails for another reason (an address that is not there, an empty name) or does nothing that matters
+ * to a process about to end.
  */
+#include "file.h"
 #include "process.h"
 
 #include <errno.h>
@@ -98,6 +100,11 @@ static long try_unlink(void)
 	return syscall(SYS_unlinkat, AT_FDCWD, "", 0);
 }
 
+static long try_rename(void)
+{
+	return syscall(SYS_renameat, AT_FDCWD, "", AT_FDCWD, "");
+}
+
 static long close_if_open(int fd)
 {
 	int err = errno;
@@ -122,6 +129,12 @@ static long try_netfilter_socket(void)
 static long try_open_write(void)
 {
 	return close_if_open(open("/dev/null", O_WRONLY | O_CLOEXEC));
+}
+
+/* By the flags that are allowed in the state folder; an empty name names nothing. */
+static long try_create(void)
+{
+	return close_if_open(openat(AT_FDCWD, "", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
 }
 
 static long try_open_shadow(void)
@@ -163,9 +176,11 @@ static const struct attempt attempts[] = {
 	{.name = "personality", .try = try_personality},
 	{.name = "io_uring_setup", .try = try_io_uring},
 	{.name = "unlink", .try = try_unlink},
+	{.name = "rename", .try = try_rename},
 	{.name = "socket(AF_PACKET)", .try = try_packet_socket},
 	{.name = "socket(NETLINK_NETFILTER)", .try = try_netfilter_socket},
 	{.name = "open for writing", .try = try_open_write, .not_sanitized = true},
+	{.name = "create", .try = try_create, .not_sanitized = true},
 	{.name = "open /etc/shadow", .try = try_open_shadow, .only_changed = true, .absent_is_fine = true},
 	{.name = "writable code", .try = try_writable_code},
 };
@@ -188,6 +203,55 @@ static void try_all(const struct ela_identity *identity, GString *found)
 			g_string_append_printf(found, "%s%s", found->len ? ", " : "", attempt->name);
 	}
 }
+
+/* ---- the state folder ---- */
+
+/* Nothing stays, whatever the answer. */
+static bool can_create(int state_fd, const char *path)
+{
+	int fd = openat(state_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno != EACCES && errno != EPERM && errno != EROFS;
+	(void)close(fd);                   /* nothing was written */
+	(void)unlinkat(state_fd, path, 0); /* as far as that is allowed: elad ends now */
+	return true;
+}
+
+/* A path that leads out of the folder is nothing that a list of system calls could see. */
+static void try_outside(int state_fd, GString *found)
+{
+	static const char *const ways[] = {"/", "../"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(ways); i++) {
+		g_autofree char *path = g_strdup_printf("%s.ela-proof.%08x", ways[i], g_random_int());
+
+		if (can_create(state_fd, path))
+			g_string_append_printf(found,
+				"%screate %s (without Landlock in the kernel elad needs a user who may not: "
+				"useradd --system " ELA_PROCESS_USER ")",
+				found->len ? ", " : "", ways[i]);
+	}
+}
+
+/* What elad will do there; a disk that is full today is no matter of rights. */
+static bool prove_state(int state_fd, GError **error)
+{
+	static const char name[] = ".proof";
+	int err = ela_file_put(&ela_file_system, state_fd, name, ELA_FILE_REPLACE, "", 0);
+
+	if (err == 0 && unlinkat(state_fd, name, 0) != 0)
+		err = -errno;
+	if (err == 0 || err == -ENOSPC || err == -EDQUOT)
+		return true;
+	g_set_error(error, ELA_PROCESS_ERROR, ELA_PROCESS_FAILED,
+		"no file can be replaced in the state folder after the privilege drop: %s; remedy: a folder of its own that is "
+		"writable, with --state-dir",
+		g_strerror(-err));
+	return false;
+}
+
+/* ---- what the kernel says ---- */
 
 /* The rest of the line "NAME:\t..." of a status file, NULL when it has none; g_free. */
 static char *status_field(const char *status, const char *name)
@@ -267,15 +331,17 @@ static void read_back_all(const struct ela_identity *identity, GString *found)
 			read_back(identity, task, found);
 }
 
-bool ela_process_prove(const struct ela_identity *identity, GError **error)
+bool ela_process_prove(const struct ela_identity *identity, int state_fd, GError **error)
 {
 	g_autoptr(GString) allowed = g_string_new(NULL);
 	g_autoptr(GString) left = g_string_new(NULL);
 
 	try_all(identity, allowed);
+	if (state_fd >= 0)
+		try_outside(state_fd, allowed);
 	read_back_all(identity, left);
 	if (!allowed->len && !left->len)
-		return true;
+		return state_fd < 0 || prove_state(state_fd, error);
 	g_set_error(error, ELA_PROCESS_ERROR, ELA_PROCESS_FAILED,
 		"the privilege drop is not complete: still allowed: %s; still there: %s",
 		allowed->len ? allowed->str : "nothing", left->len ? left->str : "nothing");

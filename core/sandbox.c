@@ -5,7 +5,7 @@
  *
  * The list was made from what the parts of elad do after the drop, not from a trace: GLib's main loop and threads,
  * lanes (epoll, bursts on sockets and TUN queues), rtnetlink, TCP, getaddrinfo(), reading files again on reload,
- * leaving.
+ * replacing files of the state folder where there is one, leaving.
  */
 #include "sandbox.h"
 
@@ -26,7 +26,7 @@
 
 /* A call that is allowed whatever its arguments are. */
 static const int plain_calls[] = {
-	/* files: reading only, see openat below */
+	/* files: reading only, see openat below and add_state() */
 	SCMP_SYS(read),
 	SCMP_SYS(readv),
 	SCMP_SYS(pread64),
@@ -155,7 +155,7 @@ static const int absent_calls[] = {SCMP_SYS(clone3), SCMP_SYS(openat2)};
 struct rule {
 	int call;
 	uint32_t n;
-	struct scmp_arg_cmp cmp[2];
+	struct scmp_arg_cmp cmp[3];
 };
 
 #define ARG_IS(arg, value)                                                                                             \
@@ -196,6 +196,8 @@ struct rule {
 				CLONE_NEWNET | CLONE_VFORK | CLONE_PTRACE))
 /* O_TMPFILE is two bits, one of them O_DIRECTORY's, which is harmless: the other one tells. */
 #define OPEN_FLAGS (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+/* A file that is new, and no link to another. */
+#define NEW_FLAGS (OPEN_FLAGS | O_EXCL | O_NOFOLLOW)
 
 static const struct rule rules[] = {
 	/* the kernel's own sockets: routes and addresses only, not packet filters */
@@ -244,12 +246,43 @@ static int add_plain(scmp_filter_ctx ctx)
 	return err;
 }
 
-static int add_rules(scmp_filter_ctx ctx)
+static int add(scmp_filter_ctx ctx, const struct rule *all, size_t n)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < sizeof rules / sizeof rules[0]; i++)
-		err = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, rules[i].call, rules[i].n, rules[i].cmp);
+	for (size_t i = 0; !err && i < n; i++)
+		err = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, all[i].call, all[i].n, all[i].cmp);
+	return err;
+}
+
+/*
+ * A file is replaced by ela_file_put(): a new one beside, its mode, fsync, rename, fsync of the folder; the new one is
+ * removed if that fails. Descriptors are ints to the kernel. Paths cannot be seen here: landlock.h.
+ */
+static int add_state(scmp_filter_ctx ctx, int state_fd)
+{
+	const scmp_datum_t fd = (uint32_t)state_fd;
+	const struct rule state_rules[] = {
+#if !ELA_SANITIZED
+		{SCMP_SYS(openat), 3,
+			{ARG_MASKED(0, UINT32_MAX, fd), ARG_MASKED(2, NEW_FLAGS, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW),
+				ARG_MASKED(3, UINT32_MAX, 0600)}},
+#endif
+		{SCMP_SYS(fchmod), 1, {ARG_MASKED(1, UINT32_MAX, 0600)}},
+		{SCMP_SYS(fsync), 0, {{0}}},
+		{SCMP_SYS(renameat), 2, {ARG_MASKED(0, UINT32_MAX, fd), ARG_MASKED(2, UINT32_MAX, fd)}},
+		{SCMP_SYS(renameat2), 3,
+			{ARG_MASKED(0, UINT32_MAX, fd), ARG_MASKED(2, UINT32_MAX, fd), ARG_MASKED(4, UINT32_MAX, 0)}},
+		{SCMP_SYS(unlinkat), 2, {ARG_MASKED(0, UINT32_MAX, fd), ARG_MASKED(2, UINT32_MAX, 0)}},
+	};
+
+	return state_fd < 0 ? 0 : add(ctx, state_rules, sizeof state_rules / sizeof state_rules[0]);
+}
+
+static int add_rules(scmp_filter_ctx ctx)
+{
+	int err = add(ctx, rules, sizeof rules / sizeof rules[0]);
+
 #if !ELA_SANITIZED
 	/* Threads of this process only: abort(), and waking a thread. */
 	if (!err)
@@ -258,7 +291,7 @@ static int add_rules(scmp_filter_ctx ctx)
 	return err;
 }
 
-int ela_sandbox_apply(void)
+int ela_sandbox_apply(int state_fd)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int err;
@@ -276,6 +309,8 @@ int ela_sandbox_apply(void)
 		err = add_plain(ctx);
 	if (!err)
 		err = add_rules(ctx);
+	if (!err)
+		err = add_state(ctx, state_fd);
 	if (!err)
 		err = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -22,7 +22,10 @@
 #define ELA_SANITIZED 0
 #endif
 
-/* Applies the list to all threads, for good. 0 or a negative errno. The caller has set no_new_privs. */
-int ela_sandbox_apply(void);
+/*
+ * Applies the list to all threads, for good. state_fd: the folder in which files may be replaced as core/file.h does
+ * it, -1: none. 0 or a negative errno. The caller has set no_new_privs.
+ */
+int ela_sandbox_apply(int state_fd);
 
 #endif

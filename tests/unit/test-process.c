@@ -48,6 +48,7 @@ struct child {
 	FILE *out; /* complaints, a line each */
 	const char *user;
 	int tun;
+	int state_fd; /* -1: a node of static peers */
 	struct ela_log *log;
 };
 
@@ -70,7 +71,7 @@ static char *in_child(void (*fn)(struct child *child), const char *user)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		struct child child = {.out = fdopen(pipe_fds[1], "w"), .user = user, .tun = -1};
+		struct child child = {.out = fdopen(pipe_fds[1], "w"), .user = user, .tun = -1, .state_fd = -1};
 
 		(void)close(pipe_fds[0]);
 		if (!child.out || unshare(CLONE_NEWNET) < 0)
@@ -560,7 +561,7 @@ static bool drop(struct child *child, struct ela_identity *identity)
 
 	if (ela_process_identity(child->user, identity) != 0)
 		COMPLAIN(child, "no user %s", child->user);
-	else if (!ela_process_drop(identity, child->log, &error))
+	else if (!ela_process_drop(identity, child->state_fd, child->log, &error))
 		COMPLAIN(child, "%s", error->message);
 	else
 		return true;
@@ -623,7 +624,7 @@ static void undropped_child(struct child *child)
 	const struct ela_identity identity = {.uid = 65534, .gid = 65534};
 	g_autoptr(GError) error = NULL;
 
-	if (ela_process_prove(&identity, &error))
+	if (ela_process_prove(&identity, -1, &error))
 		COMPLAIN(child, "proved");
 	else
 		COMPLAIN(child, "%s", error->message);
@@ -678,10 +679,10 @@ END_TEST
 START_TEST(proof_names_every_call)
 {
 	static const char *const names[] = {"setuid(0)", "setns", "unshare", "execve", "kill", "process_vm_readv", "mount",
-		"bpf", "perf_event_open", "keyctl", "personality", "io_uring_setup", "unlink", "socket(AF_PACKET)",
+		"bpf", "perf_event_open", "keyctl", "personality", "io_uring_setup", "unlink", "rename", "socket(AF_PACKET)",
 		"socket(NETLINK_NETFILTER)", "open /etc/shadow", "writable code", "CapPrm", "CapEff", "NoNewPrivs", "Seccomp",
 		"Uid", "dumps and tracing"};
-	static const char *const not_sanitized[] = {"fork", "ptrace", "open for writing"};
+	static const char *const not_sanitized[] = {"fork", "ptrace", "open for writing", "create"};
 	g_autofree char *text = in_child(undropped_child, NULL);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
