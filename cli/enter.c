@@ -5,6 +5,7 @@
 #include "inet.h"
 #include "json.h"
 #include "keys.h"
+#include "start.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -33,14 +34,6 @@ GString *ela_enter_refusal(int err, GError *error, enum ela_code code)
 	refusal = ela_refusal(code, NULL, "%s", error->message);
 	g_error_free(error);
 	return refusal;
-}
-
-GString *ela_enter_refuse_start(const struct ela_enter *enter)
-{
-	if (enter->no_start)
-		return NULL;
-	return ela_refusal(ELA_CODE_FAILED, "--no-start, which only makes the files",
-		"starting elad in such a network is not available yet");
 }
 
 const char *ela_enter_cipher(const struct ela_enter *enter)
@@ -126,6 +119,7 @@ struct init {
 	struct ela_found found;
 	uint64_t expires_s;
 	struct ela_printed token; /* for the next machine */
+	struct ela_started started;
 };
 
 /* Whoever is at the keyboard, also behind sudo. */
@@ -202,8 +196,9 @@ static GString *make_network(struct init *init)
 	return err == 0 ? NULL : ela_enter_refusal(err, error, ELA_CODE_FAILED);
 }
 
-static void print_json(const struct init *init, const char *recovery)
+static void print_json(const struct init *init)
 {
+	g_autofree char *recovery = g_build_filename(init->site.config, ELA_RECOVERY_KEY_FILE, NULL);
 	g_autoptr(GString) reply = ela_reply_begin();
 
 	ela_enter_put_network(reply, &init->found.outfit);
@@ -212,23 +207,20 @@ static void print_json(const struct init *init, const char *recovery)
 	ela_json_put(reply, "recovery_key", recovery);
 	ela_json_put(reply, "user", init->found.user);
 	ela_json_put(reply, "node", init->found.outfit.node.name);
+	ela_started_put(reply, &init->started);
 	ela_printed_put(reply, &init->token, 1, init->expires_s);
 	ela_json_close(reply, '}');
 	(void)puts(reply->str); /* stdout is checked at the end */
 	ela_wipe(reply->str, reply->len);
 }
 
-/* The token alone is on stdout: what people are told is beside it. */
-static void print(const struct init *init)
+/* The token alone is on stdout: what people are told is beside it. All of it is good whether elad starts or not. */
+static void tell(const struct init *init)
 {
 	char prefix[ELA_INET_TEXT];
 	g_autofree char *recovery = g_build_filename(init->site.config, ELA_RECOVERY_KEY_FILE, NULL);
 
 	ela_inet_prefix_text(&init->found.outfit.prefix, prefix);
-	if (init->enter->json) {
-		print_json(init, recovery);
-		return;
-	}
 	(void)fprintf(stderr,
 		"ela: network %s, %s, is in %s; you are its owner and its user %s, this machine is its node %s\n"
 		"ela: the recovery key is %s: keep it elsewhere and remove it here; with it, and only with it, a new owner can "
@@ -238,12 +230,13 @@ static void print(const struct init *init)
 		init->found.network, prefix, init->site.config, init->found.user, init->found.outfit.node.name,
 		recovery); /* nowhere else to say it */
 	ela_printed_lines(&init->token, 1);
+	(void)fflush(stdout); /* before what comes of the start; checked at the end */
 }
 
 int ela_run_init(const struct ela_enter *enter, const char *network)
 {
 	struct init init = {.enter = enter};
-	GString *refusal = ela_enter_refuse_start(enter);
+	GString *refusal = ela_start_check(enter);
 	int code = ELA_CODE_OK;
 
 	if (!refusal)
@@ -251,10 +244,17 @@ int ela_run_init(const struct ela_enter *enter, const char *network)
 	init.token.user = init.found.user;
 	if (!refusal)
 		refusal = make_network(&init);
+	if (!refusal && !enter->json)
+		tell(&init);
+	if (!refusal)
+		refusal = ela_start(enter, &init.site, &init.started);
 	if (refusal)
 		code = ela_run_fail(refusal, enter->json);
+	else if (enter->json)
+		print_json(&init);
 	else
-		print(&init);
+		ela_started_tell(&init.started);
+	ela_started_clear(&init.started);
 	ela_printed_clear(&init.token, 1);
 	ela_site_clear(&init.site);
 	return code;

@@ -17,8 +17,11 @@ struct ela_enter {
 	const char *max_nodes;      /* invite */
 	const char *expires;        /* invite, add-node */
 	const char *name, *address; /* join */
+	const char *timeout;        /* init, join */
 	char **endpoints;           /* NULL-terminated, may be empty */
 	const char *plugin_dir;     /* where the installed plugins are */
+	const char *elad;           /* the one to start; NULL: the installed one */
+	char **plugin_dirs;         /* for it; NULL-terminated, may be empty */
 	bool edge_only, may_invite, no_start, json;
 };
 
@@ -43,8 +46,6 @@ void ela_site_clear(struct ela_site *site); /* what was not finished is gone */
 
 /* A refusal by err and its reason; -EINVAL is what is said with code. TAKES error. */
 GString *ela_enter_refusal(int err, GError *error, enum ela_code code);
-/* The verbs that end by starting elad: until there is an elad that joins, they can only make files. NULL: go on. */
-GString *ela_enter_refuse_start(const struct ela_enter *enter);
 /* What [components] cipher is on this machine. */
 const char *ela_enter_cipher(const struct ela_enter *enter);
 

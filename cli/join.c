@@ -4,6 +4,7 @@
 #include "enter.h"
 #include "inet.h"
 #include "json.h"
+#include "start.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@ struct joining {
 	struct ela_site site;
 	struct ela_token token;
 	struct ela_outfit outfit;
+	struct ela_started started;
 };
 
 /* The first line of stdin; wiped by the caller. */
@@ -103,19 +105,16 @@ static void print_json(const struct joining *joining)
 	ela_json_put(reply, "state_dir", joining->site.state);
 	ela_json_put(reply, "user", joining->token.grant.user);
 	ela_json_put(reply, "node", outfit->node.name);
+	ela_started_put(reply, &joining->started);
 	ela_json_close(reply, '}');
 	(void)puts(reply->str); /* stdout is checked at the end */
 }
 
-static void print(const struct joining *joining)
+static void tell(const struct joining *joining)
 {
 	const struct ela_token *token = &joining->token;
 	char prefix[ELA_INET_TEXT];
 
-	if (joining->enter->json) {
-		print_json(joining);
-		return;
-	}
 	ela_inet_prefix_text(&token->prefix, prefix);
 	(void)fprintf(stderr, "ela: network %s, %s, is in %s; this machine is node %s of user %s\n",
 		*token->network_name != '\0' ? token->network_name : "without a name", prefix, joining->site.config,
@@ -129,7 +128,7 @@ static void print(const struct joining *joining)
 int ela_run_join(const struct ela_enter *enter, const char *word)
 {
 	struct joining joining = {.enter = enter};
-	GString *refusal = ela_enter_refuse_start(enter);
+	GString *refusal = ela_start_check(enter);
 	int code = ELA_CODE_OK;
 
 	if (!refusal)
@@ -138,10 +137,17 @@ int ela_run_join(const struct ela_enter *enter, const char *word)
 		refusal = read_arguments(&joining);
 	if (!refusal)
 		refusal = make_node(&joining);
+	if (!refusal && !enter->json)
+		tell(&joining);
+	if (!refusal)
+		refusal = ela_start(enter, &joining.site, &joining.started);
 	if (refusal)
 		code = ela_run_fail(refusal, enter->json);
+	else if (enter->json)
+		print_json(&joining);
 	else
-		print(&joining);
+		ela_started_tell(&joining.started);
+	ela_started_clear(&joining.started);
 	ela_token_clear(&joining.token);
 	ela_site_clear(&joining.site);
 	return code;

@@ -41,9 +41,12 @@ static const char usage[] =
 	"\n"
 	"Makes ELA networks, and shows and steers their elad.\n"
 	"\n"
-	"  init NETWORK       found a network: its keys, its first user and node; prints a token for the next machine\n"
-	"  join TOKEN         make this machine a node of the network that the token is for; - reads it from stdin, where\n"
-	"                     other users of this machine do not see it\n"
+	"  init NETWORK       found a network: its keys, its first user and node; prints a token for the next machine, "
+	"and\n"
+	"                     starts elad\n"
+	"  join TOKEN         make this machine a node of the network that the token is for, and start elad; - reads the "
+	"token\n"
+	"                     from stdin, where other users of this machine do not see it\n"
 	"  invite USER...     a token for each of these new users, a line each\n"
 	"  add-node NAME      a token for a further machine of one's own\n"
 	"  status             this node, its peers, what is wrong and what to do about it\n"
@@ -65,7 +68,8 @@ static const char usage[] =
 	"  --json             for programs: docs/json.md\n"
 	"  --prefix PREFIX    of init: the overlay's addresses (10.77.0.0/24)\n"
 	"  --user NAME        of init: you, the first user (your login)\n"
-	"  --no-start         of init and join: make the files and no more\n"
+	"  --no-start         of init and join: make the files and no more; needs no root with --dir\n"
+	"  --timeout TIME     of init and join: how long the node may take until it is in (30s)\n"
 	"  --endpoint HOST[:PORT]  of init, invite, add-node: where newcomers call this node; up to 3 times (this "
 	"machine's\n"
 	"                     addresses, port 7450)\n"
@@ -77,8 +81,8 @@ static const char usage[] =
 	"  --max-nodes N      of invite: how many nodes the user may have (4)\n"
 	"  --expires TIME     of invite and add-node: until when the token is good, such as 30m or 2d (7d)\n"
 	"  -c, --count N      of ping\n"
-	"  --elad FILE        of check and plugins: the elad to run (" ELA_ELAD_FILE ")\n"
-	"  --plugin-dir DIR   of check and plugins: as of elad\n"
+	"  --elad FILE        of init, join, check and plugins: the elad to run (" ELA_ELAD_FILE ")\n"
+	"  --plugin-dir DIR   of these: as of elad\n"
 	"  --version          print the version and exit\n"
 	"  --help             print this and exit\n"
 	"\n"
@@ -197,8 +201,8 @@ static int run_add_node(const struct arguments *arguments, const struct ela_netw
 }
 
 static const struct verb verbs[] = {
-	{"init", "NETWORK", run_init, .options = "PuEN", .is_nowhere = true},
-	{"join", "TOKEN", run_join, .options = "aAEN", .is_nowhere = true},
+	{"init", "NETWORK", run_init, .options = "PuENt", .is_nowhere = true},
+	{"join", "TOKEN", run_join, .options = "aAENt", .is_nowhere = true},
 	{"invite", "USER...", run_invite, .options = "Egimx"},
 	{"add-node", "NAME", run_add_node, .options = "Ex"},
 	{"status", NULL, run_status},
@@ -240,6 +244,7 @@ static const struct option options[] = {
 	{"prefix", required_argument, NULL, 'P'},
 	{"user", required_argument, NULL, 'u'},
 	{"no-start", no_argument, NULL, 'N'},
+	{"timeout", required_argument, NULL, 't'},
 	{"endpoint", required_argument, NULL, 'E'},
 	{"edge-only", no_argument, NULL, 'g'},
 	{"may-invite", no_argument, NULL, 'i'},
@@ -252,7 +257,7 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 /* Those that are not for all verbs: each verb names its own. */
-static const char own_options[] = "cPuNEgimxaA";
+static const char own_options[] = "cPuNtEgimxaA";
 
 static const char *option_name(int letter)
 {
@@ -290,6 +295,9 @@ static int take_option(struct arguments *arguments, int option)
 	case 'N':
 		arguments->enter.no_start = true;
 		break;
+	case 't':
+		arguments->enter.timeout = optarg;
+		break;
 	case 'g':
 		arguments->enter.edge_only = true;
 		break;
@@ -318,6 +326,7 @@ static int take_option(struct arguments *arguments, int option)
 		return take_count(arguments);
 	case 'e':
 		arguments->elad = optarg;
+		arguments->enter.elad = optarg;
 		break;
 	case 'p':
 		g_ptr_array_add(arguments->plugin_dirs, optarg);
@@ -350,6 +359,7 @@ static int parse(struct arguments *arguments, int argc, char **argv)
 	g_ptr_array_add(arguments->plugin_dirs, NULL);
 	g_ptr_array_add(arguments->endpoints, NULL);
 	arguments->enter.endpoints = (char **)arguments->endpoints->pdata;
+	arguments->enter.plugin_dirs = (char **)arguments->plugin_dirs->pdata;
 	arguments->enter.dir = arguments->dir;
 	arguments->enter.json = arguments->json;
 	return code;

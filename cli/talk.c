@@ -121,10 +121,10 @@ static GString *exchange(
 	return NULL;
 }
 
-void ela_talk(const struct ela_network_place *place, const char *verb, const char *key, const char *argument,
-	bool until_end, struct ela_answer *ret)
+void ela_talk_within(gint64 patience_us, const struct ela_network_place *place, const char *verb, const char *key,
+	const char *argument, bool until_end, struct ela_answer *ret)
 {
-	gint64 deadline_us = g_get_monotonic_time() + PATIENCE_US;
+	gint64 deadline_us = g_get_monotonic_time() + patience_us;
 	GString *refusal = NULL, *text = g_string_new(NULL), *request = write_request(verb, key, argument);
 	int fd = open_socket(place, &refusal);
 
@@ -155,4 +155,10 @@ void ela_talk(const struct ela_network_place *place, const char *verb, const cha
 	}
 	if (fd >= 0)
 		(void)close(fd); /* all was said */
+}
+
+void ela_talk(const struct ela_network_place *place, const char *verb, const char *key, const char *argument,
+	bool until_end, struct ela_answer *ret)
+{
+	ela_talk_within(PATIENCE_US, place, verb, key, argument, until_end, ret);
 }

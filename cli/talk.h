@@ -19,6 +19,9 @@ struct ela_answer {
  */
 void ela_talk(const struct ela_network_place *place, const char *verb, const char *key, const char *argument,
 	bool until_end, struct ela_answer *ret);
+/* The same, but it waits that long at most. */
+void ela_talk_within(gint64 patience_us, const struct ela_network_place *place, const char *verb, const char *key,
+	const char *argument, bool until_end, struct ela_answer *ret);
 /* An answer of our own. TAKES refusal. */
 void ela_answer_refuse(GString *refusal, struct ela_answer *ret);
 void ela_answer_clear(struct ela_answer *answer);

@@ -77,7 +77,6 @@ for word in init join invite add-node --name --address --prefix --user --no-star
 	grep -q -e "$word" "$tmp/out" || fail "--help does not name $word"
 done
 refused 2 'init needs NETWORK' init --dir "$net" --no-start
-refused 1 'not available yet; remedy: --no-start' init lab --dir "$net"
 refused 2 'is no name for a network' init 'a b' --dir "$net" --no-start
 refused 2 'is no name for a user.*--user NAME' init lab --user .x --dir "$net" --no-start
 refused 2 '--prefix here: expected an IPv4 prefix' init lab --prefix here --dir "$net" --no-start
@@ -185,7 +184,6 @@ as_documented tokens
 "$ela" add-node laptop --dir "$net" --endpoint 198.51.100.7 >"$tmp/machine"
 token=$(cat "$tmp/token")
 refused 2 'join needs TOKEN' join
-refused 1 'not available yet; remedy: --no-start' join "$token" --dir "$work/b"
 refused 1 'this is no token; expected one line that starts with ela1_' join hello --dir "$work/b" --no-start
 refused 1 'mistyped or cut; copy the whole line' join "${token%?}" --dir "$work/b" --no-start
 refused 1 'this is no token' join - --dir "$work/b" --no-start
