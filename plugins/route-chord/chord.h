@@ -28,10 +28,9 @@
 #define CHORD_IN_BURST 1024.0
 #define CHORD_ASKS_RATE 2.0
 #define CHORD_ASKS_BURST 16.0
-/* A leaf compares with its parent, +-20 %; each third time with another core: what a parent withholds is then missing
- * for 72 s at most, and renewals come each 40 s: nothing that is alive gets 120 s old. */
-#define CHORD_LEAF_DIGEST_NS (20u * CHORD_SEC)
-#define CHORD_LEAF_OTHER 3u
+/* A leaf compares with one of its cores, +-20 %, every other time with its parent. What a parent withholds is then
+ * missing for 60 s at most, and renewals come each 40 s: nothing that is alive gets 120 s old. */
+#define CHORD_LEAF_DIGEST_NS (25u * CHORD_SEC)
 /* Records that an edge may send: its own, which changes once a second at most. */
 #define CHORD_LEAF_IN_RATE 2.0
 #define CHORD_LEAF_IN_BURST 16.0
@@ -94,8 +93,8 @@ struct chord_link {
 	bool up, seen;
 	bool linked;                            /* what comes and goes here: is_linked() in spread.c */
 	bool again;                             /* it differed: compare soon again, for the repair may be lost too */
-	uint32_t n_wanted;                      /* a leaf's: buckets of that WANT, 0 = it was none */
-	uint32_t tries;                         /* a leaf's: times in a row that it got one which asks for no less */
+	uint32_t n_wanted;                      /* a leaf's: buckets of the last WANT */
+	uint32_t tries;                         /* a leaf's: WANTs in a row that ask for no less */
 	uint64_t again_at_ns;                   /* a leaf's: when it compares out of turn, 0 = not */
 	uint64_t sending, next;                 /* buckets that it lacks: of this pass over all, and of the one after */
 	uint32_t cursor;                        /* of the pass */
@@ -232,10 +231,10 @@ bool chord_may_bring(const struct chord *c, const struct chord_link *link, uint3
 /* To our leaves what came from `from`, NULL = from here: news to all, renewals to those whose parent we are. */
 void chord_serve(struct chord *c, const struct chord_link *from, const struct chord_arrival *arrival);
 /* The other side's: */
-void chord_leaf_met(struct chord *c, struct chord_link *link);                        /* newly linked with a core */
-void chord_leaf_differed(struct chord *c, struct chord_link *link, uint64_t buckets); /* a core answered with WANT */
+void chord_leaf_met(struct chord *c, struct chord_link *link);                       /* newly linked with a core */
+void chord_leaf_answered(struct chord *c, struct chord_link *link, uint64_t wanted); /* by a core, with WANT */
 void chord_leaf_lacks(struct chord *c, struct chord_link *link); /* a core renewed what we do not have */
-void chord_leaf_moved(struct chord *c);                          /* the own record says something new */
+void chord_leaf_said(struct chord *c, bool is_news);             /* the own record is a new one */
 void chord_leaf_tick(struct chord *c);
 
 /* ---- receive.c ---- */

@@ -81,15 +81,17 @@ void chord_serve(struct chord *c, const struct chord_link *from, const struct ch
 
 /* ---- a leaf's side ---- */
 
+#define ANSWER_NS (3u * CHORD_SEC)
+#define TRIES 4u
+
+/* Until an answer comes. */
 static void compare(struct chord *c, struct chord_link *link)
 {
-	if (!link->again_at_ns)
-		link->tries = link->n_wanted = 0; /* the last time they agreed */
-	link->again_at_ns = 0;
+	link->again_at_ns = chord_now(c) + ANSWER_NS;
 	chord_send_digest(c, link);
 }
 
-/* What was said at once may have been lost, or was not understood before the core knew who we are. */
+/* What was said at once may not have been understood: the core did not know yet who we are. */
 void chord_leaf_met(struct chord *c, struct chord_link *link)
 {
 	link->tries = link->n_wanted = 0;
@@ -98,15 +100,15 @@ void chord_leaf_met(struct chord *c, struct chord_link *link)
 
 /* What differs for long - a list that one of the two does not have yet - is asked about less and less often; what gets
  * less is being repaired. */
-void chord_leaf_differed(struct chord *c, struct chord_link *link, uint64_t buckets)
+void chord_leaf_answered(struct chord *c, struct chord_link *link, uint64_t wanted)
 {
-	uint32_t n = (uint32_t)__builtin_popcountll(buckets);
+	uint32_t n = (uint32_t)__builtin_popcountll(wanted);
 
 	if (n < link->n_wanted)
 		link->tries = 0;
 	link->n_wanted = n;
-	link->again_at_ns = chord_now(c) + (CHORD_SEC << link->tries);
-	link->tries = MIN(link->tries + 1, 4);
+	link->again_at_ns = n ? chord_now(c) + (CHORD_SEC << link->tries) : 0;
+	link->tries = n ? MIN(link->tries + 1, TRIES) : 0;
 }
 
 void chord_leaf_lacks(struct chord *c, struct chord_link *link)
@@ -120,16 +122,21 @@ static struct chord_link *parent_of(const struct chord *c)
 	return g_hash_table_lookup(c->linked, GUINT_TO_POINTER(chord_own(c)->info.parent));
 }
 
-/* The one that is our parent now may have been our spare, which does not tell who is still there. */
-void chord_leaf_moved(struct chord *c)
+/*
+ * The one that is our parent now may have been our spare, which does not tell who is still there. And what is merely
+ * newer may be lost as well.
+ */
+void chord_leaf_said(struct chord *c, bool is_news)
 {
 	struct chord_link *link;
 
 	if (!chord_is_leaf(c) || !chord_speaks(c))
 		return;
 	link = parent_of(c);
-	if (link)
+	if (link && is_news)
 		compare(c, link);
+	else if (link && link->flags & ELA_PEER_DATAGRAM && !link->again_at_ns)
+		link->again_at_ns = chord_now(c) + 2 * CHORD_SEC;
 }
 
 static struct chord_link *whose_turn(struct chord *c)
@@ -137,7 +144,7 @@ static struct chord_link *whose_turn(struct chord *c)
 	struct chord_link *parent = parent_of(c), *other;
 	g_autoptr(GPtrArray) others = NULL;
 
-	if (parent && ++c->compares % CHORD_LEAF_OTHER != 0)
+	if (parent && ++c->compares % 2 != 0)
 		return parent;
 	others = chord_linked(c, false);
 	(void)g_ptr_array_remove(others, parent); /* it may be none of them */

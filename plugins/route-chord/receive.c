@@ -194,12 +194,13 @@ static void on_digest(struct chord *c, struct chord_link *link, const struct cho
 	for (uint32_t i = 0; i < CHORD_BUCKETS; i++)
 		if (own[i] != message->hashes[i])
 			want.buckets |= UINT64_C(1) << i;
-	if (!want.buckets)
+	if (!want.buckets) {
+		if (chord_is_edge(c, link->id) && chord_speaks(c))
+			(void)chord_send(c, link, &want); /* a leaf waits for that */
 		return;
+	}
 	chord_count(c, CHORD_DIGESTS_DIFFER);
 	link->again = !chord_is_edge(c, link->id); /* a leaf asks again itself */
-	if (chord_is_leaf(c))
-		chord_leaf_differed(c, link, want.buckets);
 	(void)chord_send(c, link, &want);
 	chord_owe(c, link, want.buckets);
 }
@@ -235,7 +236,7 @@ void chord_on_message(struct chord *c, uint32_t peer, const void *bytes, uint32_
 	}
 	chord_count(c, chord_speaks(c) ? CHORD_WANTS_IN : CHORD_DROP_IDLE);
 	if (chord_is_leaf(c))
-		chord_leaf_differed(c, link, message.buckets);
+		chord_leaf_answered(c, link, message.buckets);
 	chord_owe(c, link, message.buckets);
 }
 

@@ -141,8 +141,8 @@ static int put(struct chord *c, uint32_t id, const void *bytes, uint32_t len, bo
 		chord_arrived(c, &arrival);
 		chord_spread(c, arrival.entry);
 		chord_serve(c, NULL, &arrival);
-		if (arrival.is_news && arrival.entry == chord_own(c))
-			chord_leaf_moved(c);
+		if (arrival.entry == chord_own(c))
+			chord_leaf_said(c, arrival.is_news);
 		return 0;
 	case CHORD_PUT_SAME:
 		return is_update ? 0 : -EEXIST;

@@ -70,7 +70,7 @@ static int read_want(const uint8_t *at, uint32_t len, struct chord_message *ret)
 	if (len != CHORD_WANT_LEN)
 		return -EBADMSG;
 	ret->buckets = get64(at + CHORD_HEADER_LEN);
-	return ret->buckets ? 0 : -EBADMSG;
+	return 0;
 }
 
 int chord_wire_read(const void *bytes, uint32_t len, struct chord_message *ret)

@@ -32,7 +32,7 @@ struct chord_message {
 	uint32_t record_len;   /* 1..ELA_RECORD_MAX */
 	const uint8_t *salt;   /* DIGEST */
 	uint64_t hashes[CHORD_BUCKETS];
-	uint64_t buckets;      /* WANT: bit b = bucket b, never 0 */
+	uint64_t buckets;      /* WANT: bit b = bucket b; 0 = none differs */
 	uint64_t base;         /* RENEWAL: content of the record that it is made of, chord_content() */
 	const uint8_t *pieces; /* RENEWAL: what differs there: offset (2), length (2), bytes; and so on */
 	uint32_t pieces_len;   /* 1..CHORD_PIECES_MAX */
