@@ -304,6 +304,10 @@ START_TEST(many_at_once)
 	chord_world_run(world, 8 * SEC);
 	check_same(LEAF + 1, 0);
 	check_same(LEAF, 1);
+	for (uint32_t k = 600; k < 1200; k++)
+		put_far(1, k, 0, 1);
+	chord_world_run(world, 7 * SEC);
+	check_same(LEAF + 1, 1);
 }
 END_TEST
 
