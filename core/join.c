@@ -148,7 +148,7 @@ static char **list_bootstraps(const struct ela_outfit *outfit, const struct ela_
 
 static int put_cores(const struct ela_outfit *outfit, const struct ela_token *token, GError **error)
 {
-	g_autoptr(GBytes) bytes = ela_token_pack_cores(token);
+	g_autoptr(GBytes) bytes = ela_token_pack_cores(token->cores, token->n_cores);
 
 	return ela_outfit_put(outfit->state_dir, ELA_CORES_FILE, bytes, error);
 }

@@ -92,20 +92,20 @@ static void put_core(GByteArray *out, const struct ela_token_core *core)
 	g_byte_array_append(out, ports, sizeof ports);
 }
 
-static void put_cores(GByteArray *out, const struct ela_token *token)
+static void put_cores(GByteArray *out, const struct ela_token_core *cores, uint32_t n)
 {
-	uint8_t n_cores = (uint8_t)token->n_cores;
+	uint8_t n_cores = (uint8_t)n;
 
 	g_byte_array_append(out, &n_cores, 1);
-	for (uint32_t i = 0; i < token->n_cores; i++)
-		put_core(out, &token->cores[i]);
+	for (uint32_t i = 0; i < n_cores; i++)
+		put_core(out, &cores[i]);
 }
 
-GBytes *ela_token_pack_cores(const struct ela_token *token)
+GBytes *ela_token_pack_cores(const struct ela_token_core *cores, uint32_t n)
 {
 	GByteArray *out = g_byte_array_new();
 
-	put_cores(out, token);
+	put_cores(out, cores, n);
 	return g_byte_array_free_to_bytes(out);
 }
 
@@ -121,7 +121,7 @@ int ela_token_format(const struct ela_token *token, char **ret, GError **error)
 	g_byte_array_append(out, token->network_id, ELA_NETWORK_LEN);
 	g_byte_array_append(out, token->private_key, 32);
 	put_node(out, token);
-	put_cores(out, token);
+	put_cores(out, token->cores, token->n_cores);
 	g_byte_array_append(out, g_bytes_get_data(token->grant_bytes, NULL), (guint)g_bytes_get_size(token->grant_bytes));
 	err = ela_object_hash(out->data, out->len, check);
 	g_byte_array_append(out, check, CHECK_LEN);
@@ -188,11 +188,11 @@ static bool take_core(struct reader *r, struct ela_token_core *ret)
 	return ela_x25519_point_ok(ret->x25519) && ela_place_ok(&ret->place);
 }
 
-static bool take_cores(struct reader *r, struct ela_token_core ret[ELA_TOKEN_CORES], uint32_t *ret_n)
+static bool take_cores(struct reader *r, struct ela_token_core *ret, uint32_t room, uint32_t *ret_n)
 {
 	uint8_t n;
 
-	if (!take(r, &n, 1) || n > ELA_TOKEN_CORES)
+	if (!take(r, &n, 1) || n > room)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
 		if (!take_core(r, &ret[i]))
@@ -202,15 +202,15 @@ static bool take_cores(struct reader *r, struct ela_token_core ret[ELA_TOKEN_COR
 }
 
 int ela_token_parse_cores(
-	const void *bytes, size_t len, struct ela_token_core ret[ELA_TOKEN_CORES], uint32_t *ret_n, GError **error)
+	const void *bytes, size_t len, struct ela_token_core *ret, uint32_t room, uint32_t *ret_n, GError **error)
 {
-	struct ela_token_core cores[ELA_TOKEN_CORES] = {0};
+	g_autofree struct ela_token_core *cores = g_new0(struct ela_token_core, room);
 	struct reader r = {bytes, len};
 	uint32_t n;
 
-	if (!take_cores(&r, cores, &n) || r.left != 0)
+	if (!take_cores(&r, cores, room, &n) || r.left != 0)
 		return ela_object_refuse(error, EBADMSG, "not the cores of a token");
-	memcpy(ret, cores, sizeof cores);
+	memcpy(ret, cores, n * sizeof *cores);
 	*ret_n = n;
 	return 0;
 }
@@ -218,7 +218,7 @@ int ela_token_parse_cores(
 static bool take_head(struct reader *r, struct ela_token *ret)
 {
 	return take(r, ret->network_id, ELA_NETWORK_LEN) && take(r, ret->private_key, 32) && take_node(r, ret) &&
-		   take_cores(r, ret->cores, &ret->n_cores);
+		   take_cores(r, ret->cores, ELA_TOKEN_CORES, &ret->n_cores);
 }
 
 static int read_token(const uint8_t *bytes, size_t len, uint64_t now_s, struct ela_token *ret, GError **error)

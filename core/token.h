@@ -46,11 +46,11 @@ int ela_token_format(const struct ela_token *token, char **ret, GError **error);
  * -EBADMSG: no slip, somebody made it like this. now_s: -EKEYEXPIRED after the grant's end. ela_token_clear().
  */
 int ela_token_parse(const char *text, uint64_t now_s, struct ela_token *ret, GError **error);
-/* The cores alone, as they stand in a token, for the node's state folder (n | n cores); ret: g_bytes_unref. */
-GBytes *ela_token_pack_cores(const struct ela_token *token);
-/* -EBADMSG: not what pack made. */
+/* At most 255 cores as they stand in a token (n | n cores), for the node's state folder too; ret: g_bytes_unref. */
+GBytes *ela_token_pack_cores(const struct ela_token_core *cores, uint32_t n);
+/* Into ret[room]. -EBADMSG: not what pack made, or more than there is room for; ret is untouched then. */
 int ela_token_parse_cores(
-	const void *bytes, size_t len, struct ela_token_core ret[ELA_TOKEN_CORES], uint32_t *ret_n, GError **error);
+	const void *bytes, size_t len, struct ela_token_core *ret, uint32_t room, uint32_t *ret_n, GError **error);
 void ela_token_clear(struct ela_token *token); /* wipes and frees */
 
 #endif

@@ -212,16 +212,16 @@ START_TEST(cores)
 	make(&join);
 	bytes = net_read(joined, ELA_CORES_FILE);
 	data = g_bytes_get_data(bytes, &len);
-	ck_assert_int_eq(ela_token_parse_cores(data, len, read, &n, NULL), 0);
+	ck_assert_int_eq(ela_token_parse_cores(data, len, read, ELA_TOKEN_CORES, &n, NULL), 0);
 	ck_assert_uint_eq(n, 2);
 	ck_assert_mem_eq(read, token.cores, 2 * sizeof read[0]);
 	n = 7;
 	for (gsize cut = 0; cut < len; cut++)
-		ck_assert_int_eq(ela_token_parse_cores(data, cut, read, &n, NULL), -EBADMSG);
-	ck_assert_int_eq(ela_token_parse_cores("\4", 1, read, &n, &error), -EBADMSG);
+		ck_assert_int_eq(ela_token_parse_cores(data, cut, read, ELA_TOKEN_CORES, &n, NULL), -EBADMSG);
+	ck_assert_int_eq(ela_token_parse_cores("\4", 1, read, ELA_TOKEN_CORES, &n, &error), -EBADMSG);
 	ck_assert_uint_eq(n, 7);
-	ck_assert_int_eq(ela_token_parse_cores("\0x", 2, read, &n, NULL), -EBADMSG);
-	ck_assert_int_eq(ela_token_parse_cores("\0", 1, read, &n, NULL), 0);
+	ck_assert_int_eq(ela_token_parse_cores("\0x", 2, read, ELA_TOKEN_CORES, &n, NULL), -EBADMSG);
+	ck_assert_int_eq(ela_token_parse_cores("\0", 1, read, ELA_TOKEN_CORES, &n, NULL), 0);
 	ck_assert_uint_eq(n, 0);
 }
 END_TEST
