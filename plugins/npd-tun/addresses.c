@@ -7,6 +7,7 @@
 #include "npd-tun.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -62,6 +63,21 @@ static bool has(const struct ela_prefix *list, uint32_t n, const struct ela_pref
 	return false;
 }
 
+/* A machine without IPv6 is in the network by IPv4 alone. */
+static bool lacks_ip6(struct tun *tun, const char *address, const struct ela_prefix *prefix)
+{
+	char file[64 + IFNAMSIZ];
+
+	(void)snprintf(file, sizeof file, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", tun->name); /* it fits */
+	if (prefix->family != AF_INET6 || !tun_is_on(file))
+		return false;
+	ela_log(tun->host, ELA_LOG_WARN,
+		"interface %s: %s is left out: IPv6 is switched off on this machine; remedy: sysctl -w "
+		"net.ipv6.conf.default.disable_ipv6=0, and restart elad",
+		tun->name, address);
+	return true;
+}
+
 /* The wish as prefixes, checked against the other interfaces where it is new. */
 static int read_wish(struct tun *tun, const char *const *addresses, uint32_t n, struct list *ret)
 {
@@ -74,6 +90,8 @@ static int read_wish(struct tun *tun, const char *const *addresses, uint32_t n, 
 		struct ela_prefix *prefix = &ret->v[ret->n];
 		int err = tun_addresses_parse(tun, addresses[i], prefix);
 
+		if (!err && lacks_ip6(tun, addresses[i], prefix))
+			continue;
 		if (!err && has(ret->v, ret->n, prefix))
 			err = tun_log_failed(tun, "cannot take the address twice:", addresses[i], -EINVAL);
 		if (!err && !has(tun->addresses, tun->n_addresses, prefix))

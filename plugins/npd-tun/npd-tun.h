@@ -93,6 +93,8 @@ void tun_device_close(struct tun *tun); /* may be called twice */
 int tun_setup_check(struct tun *tun, const struct ela_npd_config *config); /* before the interface exists */
 int tun_setup(struct tun *tun, const struct ela_npd_config *config);
 int tun_setup_mtu(struct tun *tun, uint32_t mtu);
+/* A setting of the kernel: a file whose first character is 1. */
+bool tun_is_on(const char *setting);
 int tun_setup_check_mtu(const struct tun *tun, uint32_t mtu, bool ip6);
 void tun_setup_stop(struct tun *tun); /* ends watching the interface; may be called twice */
 

@@ -168,7 +168,7 @@ static int watch(struct tun *tun)
 	return 0;
 }
 
-static bool is_on(const char *setting)
+bool tun_is_on(const char *setting)
 {
 	FILE *file = fopen(setting, "re");
 	bool on = file && fgetc(file) == '1';
@@ -184,7 +184,7 @@ static bool is_on(const char *setting)
  */
 static bool is_router(void)
 {
-	return is_on("/proc/sys/net/ipv4/ip_forward") || is_on("/proc/sys/net/ipv6/conf/all/forwarding");
+	return tun_is_on("/proc/sys/net/ipv4/ip_forward") || tun_is_on("/proc/sys/net/ipv6/conf/all/forwarding");
 }
 
 static int set_up(struct tun *tun, const struct ela_npd_config *config)
