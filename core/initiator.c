@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #define SPACING_NS (250 * ELA_MSEC) /* between endpoints (details: endpoints) */
+#define BETTER_MOST_NS (60 * ELA_SEC)
 #define BACKOFF_MIN_NS (500 * ELA_MSEC)
 #define BACKOFF_WANTED_NS (2 * ELA_SEC) /* while packets want to go there */
 #define BACKOFF_IDLE_NS (30 * ELA_SEC)
@@ -169,6 +170,8 @@ static void try_way(struct ela_peer *peer, uint32_t k)
 
 	if (!t || !ela_addr_allowed(node, addr))
 		return;
+	if ((t->info.caps & ELA_TRANSPORT_DATAGRAM) && ela_own_id(node) == 0 && node->gate)
+		return; /* who has no address yet is heard over a connection alone */
 	if (t->info.caps & ELA_TRANSPORT_DATAGRAM) {
 		const struct ela_path path = {.remote = *addr, .transport = t->number};
 
@@ -287,8 +290,45 @@ void ela_initiate_on_link(struct ela_peer *peer, struct ela_link *link)
 	send_init(peer, &path);
 }
 
+/*
+ * A node of a ring is met over a connection first, as it has no address yet; from then on what the configuration likes
+ * better is challenged, one place after the other. The session moves there when an answer came; until then it stays.
+ */
+static void seek_better(struct ela_peer *peer, uint64_t now_ns)
+{
+	const struct ela_tx *tx = peer->tx_shadow;
+	struct ela_path path = {0};
+	uint32_t better = 0;
+
+	if (!peer->made || peer->via || !tx || !tx->link || !peer->n_addrs || ela_own_id(peer->node) == 0 ||
+		peer->id == 0) {
+		peer->better_wait_ns = 0;
+		return;
+	}
+	while (peer->config->transports[better] &&
+		   strcmp(peer->config->transports[better], tx->transport->instance->loaded->descriptor->name) != 0)
+		better++;
+	if (better == 0 || now_ns < peer->better_ns)
+		return;
+	peer->better_wait_ns = CLAMP(2 * peer->better_wait_ns, SPACING_NS, BETTER_MOST_NS);
+	peer->better_ns = now_ns + peer->better_wait_ns;
+	for (uint32_t k = 0; k < better * peer->n_addrs; k++) {
+		uint32_t way = peer->endpoint++ % (better * peer->n_addrs);
+		const struct ela_transport *t = transport_named(peer->node, peer->config->transports[way / peer->n_addrs]);
+
+		if (!t || !(t->info.caps & ELA_TRANSPORT_DATAGRAM) ||
+			!ela_addr_allowed(peer->node, &peer->addrs[way % peer->n_addrs]))
+			continue;
+		path.remote = peer->addrs[way % peer->n_addrs];
+		path.transport = t->number;
+		ela_control_try(peer, &path);
+		return;
+	}
+}
+
 void ela_initiator_tick(struct ela_peer *peer, uint64_t now_ns)
 {
+	seek_better(peer, now_ns);
 	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
 		if (peer->attempts[i].used && now_ns - peer->attempts[i].sent_ns > ANSWER_NS)
 			end_attempt(peer->node, &peer->attempts[i], false);
@@ -327,7 +367,7 @@ static struct ela_session *make_session(struct ela_peer *peer, const struct ela_
 		.suite = suite_named(peer->node, hello->suites),
 		.local_index = a->index,
 		.remote_index = hs->sender_index,
-		.remote_id = peer->id,
+		.remote_id = peer->id != 0 ? peer->id : hs->sender_id,
 		.features = hello->features & ELA_FEATURE_CSUM,
 		.local_lanes = peer->node->n_lanes,
 		.remote_lanes = hello->lanes,
@@ -355,7 +395,7 @@ bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, co
 	bool expected;
 	size_t len;
 
-	if (!a || hs->sender_id != peer->id) {
+	if (!a || (peer->id != 0 && hs->sender_id != peer->id)) {
 		ELA_COUNT(node, DROP_ANSWER, 1);
 		return false;
 	}

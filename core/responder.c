@@ -253,7 +253,7 @@ static struct ela_session *make_answer(struct ela_peer *peer, struct ela_noise *
 		.suite = suite,
 		.local_index = ela_index_reserve(node),
 		.remote_index = hs->sender_index,
-		.remote_id = peer->id,
+		.remote_id = hs->sender_id, /* what it answers to now: a member that starts anew has no address yet */
 		.features = theirs->features & ELA_FEATURE_CSUM,
 		.local_lanes = node->n_lanes,
 		.remote_lanes = theirs->lanes,
@@ -352,7 +352,7 @@ static bool admit(struct ela_responder *r, struct ela_peer *peer, const struct e
 {
 	struct ela_node *node = r->node;
 
-	if (!peer || (peer->id != 0 && peer->id != hs->sender_id)) {
+	if (!peer || (peer->id != 0 && peer->id != hs->sender_id && (hs->sender_id != 0 || !node->gate))) {
 		if (peer)
 			say_other_id(peer, path);
 		else if (!node->gate) /* it said why */

@@ -173,6 +173,7 @@ struct ela_peer {
 	struct ela_peer *via;                    /* packets go through this neighbour; NULL = directly */
 	uint32_t last_via;                       /* number of the one they went through last, 0 = directly */
 	uint64_t seek_ns;                        /* when a direct way was looked for last */
+	uint64_t better_ns, better_wait_ns;      /* when a better one than a connection is looked for next */
 	GPtrArray *names;                        /* struct ela_peer_name: endpoints that are names */
 	struct ela_link *link;                   /* stream connection in use */
 	struct ela_link *dialling[ELA_ATTEMPTS]; /* those being made, perhaps because the one in use went silent */
