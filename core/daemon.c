@@ -7,6 +7,7 @@
  * in. Lanes inherit the blocked signals, so none ever interrupts one.
  */
 #include "daemon.h"
+#include "network.h"
 #include "node.h"
 #include "notify.h"
 #include "process.h"
@@ -29,6 +30,7 @@ struct daemon {
 	struct ela_log *log;
 	struct ela_loop *loop;
 	struct ela_node *node;
+	struct ela_network *network; /* NULL: a network of static peers */
 	struct ela_notify *notify;
 	struct ela_listener *listener;
 	struct ela_verbs *verbs;
@@ -225,6 +227,8 @@ static void tell_health(void *data, ela_health_fn fn, void *fn_data)
 		fn(fn_data, "elad runs as root: there is no user " ELA_PROCESS_USER, "useradd --system " ELA_PROCESS_USER);
 	if (daemon->unreadable)
 		fn(fn_data, daemon->unreadable, "chgrp the file and its folder to elad's group, chmod g+r and g+x");
+	if (daemon->network)
+		ela_network_health(daemon->network, fn, fn_data);
 	if (daemon->reload_refused) {
 		text = g_strdup_printf("the last reload was refused: %s", daemon->reload_refused);
 		fn(fn_data, text, "correct the file and reload, or restart elad");
@@ -320,12 +324,15 @@ static void add_sources(struct daemon *daemon)
 
 /* ---- life ---- */
 
-/* A node of static peers learns nothing that it would have to keep. */
-static bool open_state(struct daemon *daemon, GError **error)
+/* Keys are read before the drop; the state folder is written after it. A node of static peers has nothing to keep. */
+static bool open_network(struct daemon *daemon, GError **error)
 {
-	if (daemon->config->has_ring)
-		daemon->state_fd = ela_state_open(state_dir(daemon), &daemon->identity, error);
-	return !daemon->config->has_ring || daemon->state_fd >= 0;
+	if (!daemon->config->has_ring)
+		return true;
+	daemon->state_fd = ela_state_open(state_dir(daemon), &daemon->identity, error);
+	if (daemon->state_fd >= 0)
+		daemon->network = ela_network_new(daemon->node, &ela_file_system, daemon->state_fd, error);
+	return daemon->network != NULL;
 }
 
 static int start(struct daemon *daemon)
@@ -337,7 +344,7 @@ static int start(struct daemon *daemon)
 	if (!daemon->node)
 		return fail(error, daemon->log, said);
 	said = ela_log_errors(daemon->log);
-	if (!listen_for_commands(daemon, &error) || !open_state(daemon, &error))
+	if (!listen_for_commands(daemon, &error) || !open_network(daemon, &error))
 		return fail(error, daemon->log, said);
 	if (!ela_node_start_devices(daemon->node, &error))
 		return fail(error, daemon->log, said);
@@ -349,6 +356,8 @@ static int start(struct daemon *daemon)
 	said = ela_log_errors(daemon->log);
 	if (!ela_node_start(daemon->node, &error))
 		return fail(error, daemon->log, said);
+	if (daemon->network)
+		ela_network_start(daemon->network);
 	take_commands(daemon);
 	return ELA_EXIT_OK;
 }
@@ -372,6 +381,8 @@ static int live(struct daemon *daemon)
 	ela_notify_stopping(daemon->notify);
 	if (daemon->console)
 		ela_console_stop(daemon->console);
+	if (daemon->network)
+		ela_network_leave(daemon->network);
 	if (daemon->node)
 		ela_node_stop(daemon->node);
 	for (size_t i = 0; i < G_N_ELEMENTS(daemon->sources); i++)
@@ -381,6 +392,7 @@ static int live(struct daemon *daemon)
 		daemon->listener);             /* first: who waits for the end of leave's connection may start the next elad */
 	ela_console_free(daemon->console); /* before the node: calls may wait for its pings */
 	ela_verbs_free(daemon->verbs);
+	ela_network_free(daemon->network);
 	ela_node_free(daemon->node);
 	if (daemon->state_fd >= 0)
 		(void)close(daemon->state_fd); /* read only */

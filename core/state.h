@@ -362,6 +362,7 @@ struct ela_node {
 	struct ela_gate *gate;                /* NULL: only [peer] sections count */
 	const struct ela_ring_services *ring; /* NULL in a network of static peers: there are no records */
 	struct ela_directory *directory;      /* what is behind it, the owner's; NULL as well */
+	const struct ela_network *network;    /* that owner (network.h); NULL as well */
 	const struct ela_peer_listener *news; /* NULL: nobody listens; its owner's */
 	uint32_t next_peer_number;
 	GHashTable *routes_by_prefix; /* char * -> struct ela_peer *: what routing set */

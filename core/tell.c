@@ -4,6 +4,7 @@
 
 #include "inet.h"
 #include "json.h"
+#include "network.h"
 #include "own.h"
 
 #define MISSES 3u       /* control.c: silent */
@@ -44,9 +45,22 @@ static void put_nulls(GString *text, const char *const *keys)
 
 /* ---- the node ---- */
 
-static void tell_network(struct ela_node *node, GString *text)
+static void tell_list(const struct ela_network_view *view, GString *text)
 {
-	struct ela_prefix prefix = ela_own(node)->ip4;
+	if (view->version == 0) {
+		ela_json_put_null(text, "list");
+		return;
+	}
+	ela_json_open(text, "list", '{');
+	ela_json_put_count(text, "epoch", view->epoch);
+	ela_json_put_count(text, "version", view->version);
+	ela_json_put_count(text, "valid_until", view->valid_until_s);
+	ela_json_close(text, '}');
+}
+
+static void tell_network(struct ela_node *node, const struct ela_network_view *view, GString *text)
+{
+	struct ela_prefix prefix = node->config->has_ring ? node->config->network_prefix : ela_own(node)->ip4;
 	bool is_known = prefix.addr.family != ELA_ADDR_NONE;
 	char out[ELA_INET_TEXT] = "";
 
@@ -55,10 +69,10 @@ static void tell_network(struct ela_node *node, GString *text)
 		ela_inet_prefix_text(&prefix, out);
 	}
 	ela_json_open(text, "network", '{');
-	ela_json_put_null(text, "name");
+	ela_json_put(text, "name", node->config->network_name);
 	put_id(text, "id", ela_get32(node->network_id));
 	ela_json_put(text, "prefix", is_known ? out : NULL);
-	ela_json_put_null(text, "list");
+	tell_list(view, text);
 	ela_json_close(text, '}');
 }
 
@@ -70,21 +84,58 @@ static void tell_ports(struct ela_node *node, GString *text)
 	ela_json_close(text, '}');
 }
 
+static void put_peer_id(GString *text, const char *key, const struct ela_peer *peer)
+{
+	if (peer && peer->id != 0)
+		put_id(text, key, peer->id);
+	else
+		ela_json_put_null(text, key);
+}
+
+static void tell_endpoints(const struct ela_network_view *view, GString *text)
+{
+	ela_json_open(text, "endpoints", '[');
+	for (uint32_t i = 0; i < view->n_places; i++) {
+		char out[ELA_INET_TEXT];
+
+		ela_inet_addr_text(&view->places[i].addr, out);
+		ela_json_put(text, NULL, out);
+	}
+	ela_json_close(text, ']');
+}
+
+static void tell_role(const struct ela_node *node, const struct ela_network_view *view, GString *text)
+{
+	static const char *const unknown[] = {"role", "reason", "parent", "spare", "endpoints", NULL};
+
+	if (!node->network) {
+		put_nulls(text, unknown);
+		return;
+	}
+	ela_json_put(text, "role", !view->is_in ? NULL : view->role == ELA_LEASE_CORE ? "core" : "edge");
+	ela_json_put(text, "reason", *view->reason ? view->reason : NULL);
+	put_peer_id(text, "parent", view->parent);
+	put_peer_id(text, "spare", view->spare);
+	tell_endpoints(view, text);
+}
+
 void ela_tell_node(struct ela_node *node, GString *text)
 {
-	static const char *const later[] = {"role", "reason", "parent", "spare", "endpoints", NULL};
+	struct ela_network_view view = {0};
 
-	tell_network(node, text);
+	if (node->network)
+		ela_network_view(node->network, &view);
+	tell_network(node, &view, text);
 	ela_json_open(text, "self", '{');
 	ela_json_put(text, "name", node->config->name);
-	ela_json_put_null(text, "user");
+	ela_json_put(text, "user", view.user);
 	put_addr(text, "address", &ela_own(node)->ip4.addr);
 	put_addr(text, "address6", &ela_own(node)->ip6.addr);
 	if (ela_own_id(node) != 0)
 		put_id(text, "id", ela_own_id(node));
 	else
 		ela_json_put_null(text, "id");
-	put_nulls(text, later);
+	tell_role(node, &view, text);
 	ela_json_put_count(text, "uptime_s", (ela_loop_now(node->loop) - node->started_ns) / ELA_SEC);
 	ela_json_put(text, "device", node->npd_info.name);
 	ela_json_put_int(text, "mtu", node->mtu);

@@ -297,9 +297,16 @@ node_ini() {
 node_start() {
 	local node=$1
 	shift
+	node_start_at "$node" "$T/$node/ela.ini" "$@"
+}
+
+# node_start_at NODE INI [OPTION...]  the same with another file
+node_start_at() {
+	local node=$1 ini=$2
+	shift 2
 	elad_args
 	: >"$T/$node/log"
-	nsenter "--net=/run/netns/$LAB-$node" -- "$ELA_ELAD" --config "$T/$node/ela.ini" "${ELAD_ARGS[@]}" "$@" \
+	nsenter "--net=/run/netns/$LAB-$node" -- "$ELA_ELAD" --config "$ini" "${ELAD_ARGS[@]}" "$@" \
 		</dev/null >>"$T/$node/log" 2>&1 &
 	LAB_PID[$node]=$!
 	lab_until 5 node_settled "$node"

@@ -6,9 +6,11 @@
  * until all is quiet. Lanes that would sleep with a time limit are asked again by a timer.
  */
 #include "sim.h"
+#include "sim-ring.h"
 
 #include "crypto.h"
 #include "keys.h"
+#include "network.h"
 #include "peer.h"
 
 #include <glib/gstdio.h>
@@ -125,22 +127,29 @@ static GString *write_ini(struct sim *s, const struct sim_node *n)
 	const struct sim_spec *spec = &n->spec;
 	GString *ini = g_string_new(NULL);
 
-	g_string_append_printf(ini,
-		"[node]\nname = n%u\naddress = 10.88.0.%u/24\nprivate-key-file = n%u.key\nlanes = %u\n%s", n->number,
-		n->number + 1, n->number, MAX(spec->lanes, 1), spec->extra ? spec->extra : "");
-	g_string_append_printf(ini, "[components]\nnpd = mem\ncipher = %s\ntransport = mem\nrouting = static\n",
-		spec->cipher ? spec->cipher : "aead");
+	if (spec->role)
+		sim_ring_ini(n, ini);
+	else
+		g_string_append_printf(ini, "[node]\nname = n%u\naddress = 10.88.0.%u/24\nprivate-key-file = n%u.key\n",
+			n->number, n->number + 1, n->number);
+	g_string_append_printf(ini, "lanes = %u\n%s", MAX(spec->lanes, 1), spec->extra ? spec->extra : "");
+	g_string_append_printf(ini, "[components]\nnpd = mem\ncipher = %s\n%s", spec->cipher ? spec->cipher : "aead",
+		spec->role ? "transport = mem, stream\nrouting = chord\n" : "transport = mem\nrouting = static\n");
 	g_string_append_printf(
 		ini, "[npd-mem]\nfabric = sim\ndevice = n%u\ncaps = %s\n", n->number, spec->caps ? spec->caps : "none");
 	g_string_append_printf(ini, "[transport-mem]\nfabric = sim\nlisten = %s\nmode = %s\nbuffer = %u\n", n->underlay,
 		spec->mode ? spec->mode : "datagram", spec->buffer ? spec->buffer : 65536);
-	write_peers(s, n, ini);
+	if (spec->role)
+		g_string_append_printf(ini, "[transport-stream]\nfabric = sim\nlisten = %s\nport = %u\nmode = stream\n",
+			n->underlay, SIM_STREAM_PORT);
+	else
+		write_peers(s, n, ini);
 	return ini;
 }
 
 static struct ela_config *load(struct sim *s, const struct sim_node *n, uint32_t flags)
 {
-	g_autofree char *file = g_strdup_printf("%s/n%u.ini", s->dir, n->number);
+	g_autofree char *file = g_strdup_printf(n->spec.role ? "%s/n%u/ela.ini" : "%s/n%u.ini", s->dir, n->number);
 	GString *ini = write_ini(s, n);
 	GPtrArray *errors = g_ptr_array_new_with_free_func(g_free);
 	struct ela_config *config;
@@ -197,8 +206,14 @@ void sim_up(struct sim *s, uint32_t i)
 		sim_fail(s, __FILE__, __LINE__, "%s", error->message);
 	if (n->spec.suite)
 		keep_suite(s, n->node, n->spec.suite);
+	if (n->spec.role)
+		sim_ring_open(n);
 	if (!ela_node_start_devices(n->node, &error) || !ela_node_start(n->node, &error))
 		sim_fail(s, __FILE__, __LINE__, "%s", error->message);
+	if (n->network && n->held)
+		sim_ring_call(n);
+	else if (n->network)
+		ela_network_start(n->network);
 	n->turn = true;
 }
 
@@ -212,12 +227,20 @@ void sim_down(struct sim *s, uint32_t i)
 {
 	struct sim_node *n = &s->nodes[i];
 
+	if (n->network)
+		sim_ring_close(n);
 	ela_node_free(n->node);
 	ela_config_free(n->config);
 	ela_log_free(n->log);
 	n->node = NULL;
 	n->config = NULL;
 	n->log = NULL;
+}
+
+void sim_leave(struct sim *s, uint32_t i)
+{
+	ela_network_leave(s->nodes[i].network);
+	sim_down(s, i);
 }
 
 char *sim_reload(struct sim *s, uint32_t i)
@@ -265,7 +288,12 @@ static void on_poll(void *data)
 static struct ela_loader *new_loader(void)
 {
 	static const char *const dirs[] = {SIM_PLUGIN_DIRS, NULL};
+	static struct ela_plugin stream; /* the same plugin again: a node of a ring has two transports */
 	struct ela_loader *loader = ela_loader_new(dirs);
+
+	stream = ela_transport_mem;
+	stream.name = "stream";
+	ck_assert_ptr_nonnull(ela_loader_add(loader, &stream, NULL));
 
 	ck_assert_ptr_nonnull(ela_loader_add(loader, &ela_npd_mem, NULL));
 	ck_assert_ptr_nonnull(ela_loader_add(loader, &ela_transport_mem, NULL));
@@ -302,7 +330,10 @@ struct sim *sim_new(uint64_t seed, uint32_t n, const struct sim_spec *spec)
 		(void)g_snprintf(name, sizeof name, "n%u", i);
 		(void)g_snprintf(node->underlay, sizeof node->underlay, "10.0.0.%u", i + 1);
 		node->device = ela_mem_device(s->fabric, name);
-		write_key(s, node);
+		if (node->spec.role)
+			sim_ring_folder(node);
+		else
+			write_key(s, node);
 	}
 	sim_traffic_init(s);
 	return s;
@@ -313,7 +344,10 @@ static void remove_dir(struct sim *s)
 	for (uint32_t i = 0; i < s->n; i++) {
 		g_autofree char *name = g_strdup_printf("%s/n%u.key", s->dir, i);
 
-		ck_assert_int_eq(g_unlink(name), 0);
+		if (s->nodes[i].spec.role)
+			sim_ring_remove(&s->nodes[i]);
+		else
+			ck_assert_int_eq(g_unlink(name), 0);
 	}
 	ck_assert_int_eq(g_rmdir(s->dir), 0);
 	g_free(s->dir);

@@ -24,6 +24,7 @@
 #define SIM_MIN 60u   /* shortest packet here */
 #define SIM_MTU 1420u /* of the devices: core's default */
 #define SIM_ALL UINT64_MAX
+#define SIM_STREAM_PORT 7451u /* of a node in a ring, beside its datagrams */
 
 struct sim;
 
@@ -37,8 +38,9 @@ struct sim_spec {
 	uint32_t buffer;    /* bytes a stream holds each way, 0 = 64 KiB */
 	uint32_t lanes;     /* 0 = 1 */
 	uint32_t keepalive_s;
-	uint64_t knows; /* bit k: has a [peer] section for node k */
-	uint64_t dials; /* bit k: with an endpoint */
+	const char *role; /* core or edge: a node of a network with a ring (sim-ring.h); NULL: of static peers */
+	uint64_t knows;   /* bit k: has a [peer] section for node k */
+	uint64_t dials;   /* bit k: with an endpoint */
 };
 
 struct sim_node {
@@ -50,7 +52,10 @@ struct sim_node {
 	char public_text[48];
 	struct ela_log *log;
 	struct ela_config *config;
-	struct ela_node *node; /* NULL = down */
+	struct ela_node *node;       /* NULL = down */
+	struct ela_network *network; /* of one in a ring */
+	int state_fd;                /* its state folder */
+	bool held;                   /* it calls node 0 and does not ask to be let in: the test speaks for it */
 	struct ela_mem_device *device;
 	bool turn; /* it may have something to do */
 	/* what its device was given that no node sent */
@@ -118,6 +123,8 @@ void sim_up(struct sim *s, uint32_t i);
 void sim_up_all(struct sim *s);
 /* The node is gone without a word; its device and address stay free for the next sim_up(). */
 void sim_down(struct sim *s, uint32_t i);
+/* The same, but it says good-bye first. */
+void sim_leave(struct sim *s, uint32_t i);
 /* The node gets another key: its next sim_up() and everybody's next load use it. */
 void sim_new_key(struct sim *s, uint32_t i);
 /* Loads the node's configuration anew as its spec says now and reloads; NULL, or why not (g_free). */

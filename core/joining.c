@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * joining: this node asks to be let in (wire.md, "Joining"; thesis 4.2.1): it calls the cores that it knows, shows the
+ * first that answers who it is, learns list and enrolments, has itself classified, and enters the ring. One
+ * conversation at a time; what fails is tried with the next core, or later. Control thread.
+ */
+#include "classification.h"
+#include "network-priv.h"
+#include "own.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LOOK_NS (50 * ELA_MSEC) /* how often it is looked whether a core has answered */
+#define ASK_NS (5 * ELA_SEC)    /* a core that is there answers within that */
+#define CALL_NS (5 * ELA_SEC)   /* a round of calling; then others are called */
+#define REST_MOST_NS (30 * ELA_SEC)
+#define KEEPALIVE_NS (25 * ELA_SEC)
+#define ENDPOINTS_MAX 8u
+#define CALLS_MAX 3u /* cores that are called at once */
+
+enum step {
+	STEP_IDLE,     /* it is in, and not alone */
+	STEP_RESTING,  /* until at_ns */
+	STEP_CALLING,  /* handshakes with up to CALLS_MAX cores */
+	STEP_SHOWING,  /* NodeAuthentication */
+	STEP_LEARNING, /* list and enrolments */
+	STEP_ROLE,     /* classification */
+	STEP_ENTERING, /* NodeJoin */
+};
+
+struct ela_joining {
+	struct ela_network *network;
+	struct ela_timer *timer;
+	enum step step;
+	uint64_t at_ns;            /* end of this step */
+	uint64_t since_ns;         /* of looking */
+	uint64_t rest_ns;          /* the last pause */
+	uint32_t next;             /* contact that is called next */
+	uint32_t calls[CALLS_MAX]; /* numbers of peers */
+	uint32_t n_calls;
+	uint64_t ticket; /* of the request under way */
+
+	uint32_t greeted; /* number of the core that let us in, while our session with it knows no IDs; 0 = none */
+
+	/* The conversation. */
+	uint32_t core; /* number of the peer that is asked; 0 = none */
+	uint32_t address;
+	struct ela_message_endpoint observed;
+	GBytes *credential; /* the core's */
+	GBytes *record;     /* likewise */
+	uint32_t core_id;   /* its node ID; 0 = it did not say */
+};
+
+static void turn(void *data);
+
+static struct ela_loop *loop_of(const struct ela_joining *joining)
+{
+	return joining->network->node->loop;
+}
+
+static void step_to(struct ela_joining *joining, enum step step, uint64_t for_ns)
+{
+	uint64_t now_ns = ela_loop_now(loop_of(joining));
+
+	joining->step = step;
+	joining->at_ns = now_ns + for_ns;
+	loop_of(joining)->ops->timer_set(joining->timer, step == STEP_IDLE      ? 0
+													 : step == STEP_CALLING ? now_ns + LOOK_NS
+																			: joining->at_ns);
+}
+
+static struct ela_peer *core_of(const struct ela_joining *joining)
+{
+	return joining->core ? ela_peer_by_number(joining->network->node, joining->core) : NULL;
+}
+
+/* ---- ends ---- */
+
+static bool is_member(const struct ela_joining *joining, const struct ela_peer *peer)
+{
+	return ela_members_credential(joining->network->members, peer) != NULL;
+}
+
+/* Those who were called and did not become members are forgotten. */
+static void hang_up(struct ela_joining *joining)
+{
+	for (uint32_t i = 0; i < joining->n_calls; i++) {
+		struct ela_peer *peer = ela_peer_by_number(joining->network->node, joining->calls[i]);
+
+		if (peer && peer->made && !is_member(joining, peer))
+			ela_members_drop(joining->network->members, peer);
+	}
+	joining->n_calls = 0;
+}
+
+static void end_conversation(struct ela_joining *joining)
+{
+	ela_dialogue_cancel(joining->network->node, joining->ticket);
+	ela_list_sync_forget(joining->network->sync, joining);
+	ela_classify_cancel(joining->network->node);
+	joining->ticket = 0;
+	joining->core = 0;
+	g_clear_pointer(&joining->credential, g_bytes_unref);
+	g_clear_pointer(&joining->record, g_bytes_unref);
+}
+
+/* It did not work with this core: why is for people, and another one is called after a pause. */
+static void G_GNUC_PRINTF(2, 3) fail(struct ela_joining *joining, const char *format, ...)
+{
+	struct ela_network *network = joining->network;
+	const struct ela_peer *peer = core_of(joining);
+	va_list args;
+	uint64_t random;
+
+	va_start(args, format);
+	(void)g_vsnprintf(network->missing, sizeof network->missing, format, args); /* cut: it is for people */
+	va_end(args);
+	ela_logf_limited(network->node->log, ela_loop_now(loop_of(joining)), ELA_LOG_WARN, "joining",
+		"failed peer=%s reason=\"%s\"", peer ? peer->name : "none", network->missing);
+	end_conversation(joining);
+	hang_up(joining);
+	loop_of(joining)->ops->random(loop_of(joining), &random, sizeof random);
+	joining->rest_ns = CLAMP(2 * joining->rest_ns, ELA_SEC, REST_MOST_NS);
+	step_to(joining, STEP_RESTING, joining->rest_ns / 2 + random % joining->rest_ns);
+}
+
+/* ---- NodeJoin ---- */
+
+static void take_records(struct ela_joining *joining, const struct ela_message *reply)
+{
+	static const enum ela_field fields[] = {ELA_FIELD_RECORD, ELA_FIELD_PARENT, ELA_FIELD_SPARE, ELA_FIELD_CORE};
+	const struct ela_peer *peer = core_of(joining);
+
+	for (size_t f = 0; peer && f < G_N_ELEMENTS(fields); f++)
+		for (uint32_t k = 0; k < ela_message_count(reply, fields[f]); k++) {
+			uint32_t len;
+			const uint8_t *bytes = ela_message_bytes(reply, fields[f], k, &len);
+
+			ela_network_take_record(joining->network, peer, bytes, len);
+		}
+}
+
+static void on_joined(void *data, int err, const struct ela_message *reply)
+{
+	struct ela_joining *joining = data;
+	struct ela_network *network = joining->network;
+	const char *reason;
+
+	joining->ticket = 0;
+	if (err != 0) {
+		fail(joining, "the core did not answer NodeJoin: %s", g_strerror(-err));
+		return;
+	}
+	reason = ela_message_text(reply, ELA_FIELD_REASON, 0);
+	if (ela_message_status(reply) != ELA_STATUS_OK) {
+		fail(joining, "the core refused NodeJoin: %s", reason ? reason : ela_status_name(ela_message_status(reply)));
+		return;
+	}
+	take_records(joining, reply);
+	network->is_alone = false;
+	network->missing[0] = '\0';
+	joining->rest_ns = 0;
+	ela_logf(network->node->log, ELA_LOG_INFO, "joining", "in peer=%s role=%s seconds=%.2f", core_of(joining)->name,
+		network->lease.role == ELA_LEASE_CORE ? "core" : "edge",
+		(double)(ela_loop_now(loop_of(joining)) - joining->since_ns) / 1e9);
+	joining->greeted = joining->core;
+	end_conversation(joining);
+	hang_up(joining);
+	step_to(joining, STEP_IDLE, 0);
+}
+
+void ela_joining_known(struct ela_joining *joining)
+{
+	struct ela_peer *peer = joining->greeted ? ela_peer_by_number(joining->network->node, joining->greeted) : NULL;
+
+	if (peer && peer->id == 0)
+		return; /* not yet */
+	joining->greeted = 0;
+	if (peer && peer->current)
+		ela_peer_event(peer, ELA_PEER_REKEY);
+}
+
+static void enter(struct ela_joining *joining, enum ela_lease_role role, const struct ela_addr *seen_at)
+{
+	struct ela_network *network = joining->network;
+	struct ela_peer *peer = core_of(joining);
+	struct ela_lease lease = {.address = joining->address, .role = role};
+	const struct ela_known *own;
+	struct ela_message *request;
+	g_autoptr(GError) error = NULL;
+
+	if (!peer) {
+		fail(joining, "the core went away");
+		return;
+	}
+	if (role == ELA_LEASE_EDGE)
+		lease.parent = joining->core_id;
+	if (role == ELA_LEASE_CORE && seen_at->family != ELA_ADDR_NONE) {
+		struct ela_place place = {.addr = *seen_at};
+
+		place.addr.port = 0;
+		ela_network_ports(network, &place.tcp_port, &place.udp_port);
+		if (ela_place_ok(&place))
+			lease.places[lease.n_places++] = place;
+	}
+	if (ela_network_enter(network, &lease, &error) != 0) {
+		fail(joining, "%s", error->message);
+		return;
+	}
+	own = ela_network_own_record(network);
+	if (!own) {
+		fail(joining, "the routing plugin does not take the own record");
+		return;
+	}
+	request = ela_message_new(ELA_PURPOSE_NODE_JOIN, ELA_MESSAGE_REQUEST);
+	ela_message_put_bytes(request, ELA_FIELD_RECORD, own->bytes, own->len);
+	step_to(joining, STEP_ENTERING, 2 * ASK_NS);
+	joining->ticket = ela_dialogue_ask(peer, request, ASK_NS, on_joined, joining);
+	if (!joining->ticket)
+		fail(joining, "the request could not be sent");
+}
+
+/* ---- classification ---- */
+
+static const char *failed_text(enum ela_probe_failed failed)
+{
+	switch (failed) {
+	case ELA_PROBE_TCP:
+		return "TCP";
+	case ELA_PROBE_UDP:
+		return "UDP";
+	default:
+		return "TCP and UDP";
+	}
+}
+
+static void on_classified(void *data, const struct ela_classified *result)
+{
+	struct ela_joining *joining = data;
+	struct ela_network *network = joining->network;
+
+	if (result->role == ELA_ROLE_CORE)
+		(void)g_snprintf(network->reason, sizeof network->reason, "TCP and UDP confirmed by %u of %u",
+			result->n_answered, result->n_asked); /* cut: it is for people */
+	else
+		(void)g_snprintf(network->reason, sizeof network->reason, "cannot be reached by %s from outside",
+			failed_text(result->failed));
+	enter(joining, result->role == ELA_ROLE_CORE ? ELA_LEASE_CORE : ELA_LEASE_EDGE, &result->observed.addr);
+}
+
+static bool may_be_core(const struct ela_network *network)
+{
+	struct ela_rights rights;
+
+	return (network->self.roles & ELA_CREDENTIAL_CORE) != 0 &&
+		   ela_membership_authorised(network->membership, network->self.user, &rights) && rights.may_core;
+}
+
+/* Those that were called and are members by now, the one that answers first. */
+static uint32_t list_cores(const struct ela_joining *joining, struct ela_peer *ret[ELA_CLASSIFY_CORES])
+{
+	uint32_t n = 0;
+
+	ret[n++] = core_of(joining);
+	for (uint32_t i = 0; i < joining->n_calls && n < ELA_CLASSIFY_CORES; i++) {
+		struct ela_peer *peer = ela_peer_by_number(joining->network->node, joining->calls[i]);
+
+		if (peer && peer != ret[0] && peer->up && is_member(joining, peer))
+			ret[n++] = peer;
+	}
+	return n;
+}
+
+static void choose_role(struct ela_joining *joining)
+{
+	struct ela_network *network = joining->network;
+	enum ela_config_role wanted = network->node->config->role;
+	struct ela_peer *cores[ELA_CLASSIFY_CORES];
+	uint16_t tcp, udp;
+	int err = -EINVAL;
+
+	if (wanted == ELA_CONFIG_EDGE || !may_be_core(network)) {
+		(void)g_snprintf(network->reason, sizeof network->reason, "%s",
+			wanted == ELA_CONFIG_EDGE ? "ela.ini says so" : "its user's nodes may not be cores");
+		enter(joining, ELA_LEASE_EDGE, &joining->observed.addr);
+		return;
+	}
+	if (wanted == ELA_CONFIG_CORE) {
+		(void)g_snprintf(network->reason, sizeof network->reason, "ela.ini says so");
+		enter(joining, ELA_LEASE_CORE, &joining->observed.addr);
+		return;
+	}
+	ela_network_ports(network, &tcp, &udp);
+	step_to(joining, STEP_ROLE, ASK_NS);
+	if (tcp && udp)
+		err = ela_classify(network->node, cores, list_cores(joining, cores), tcp, udp, on_classified, joining);
+	if (err != 0) {
+		(void)g_snprintf(network->reason, sizeof network->reason, "%s",
+			tcp && udp ? "it could not be found out whether it can be reached" : "it does not listen by TCP and UDP");
+		enter(joining, ELA_LEASE_EDGE, &joining->observed.addr);
+	}
+}
+
+/* ---- NodeAuthentication ---- */
+
+/* All places of one core are endpoints of one peer; each transport's port is tried where it is. */
+static uint32_t list_endpoints(
+	const struct ela_contacts *contacts, const uint8_t key[32], struct ela_addr ret[ENDPOINTS_MAX])
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < contacts->n && n < ENDPOINTS_MAX; i++) {
+		const struct ela_place *place = &contacts->v[i].place;
+
+		if (memcmp(contacts->v[i].x25519, key, 32) != 0)
+			continue;
+		ret[n] = place->addr; /* TCP's first: who has no address yet comes by it */
+		ret[n++].port = place->tcp_port ? place->tcp_port : place->udp_port;
+		if (n < ENDPOINTS_MAX && place->udp_port && place->tcp_port && place->udp_port != place->tcp_port) {
+			ret[n] = place->addr;
+			ret[n++].port = place->udp_port;
+		}
+	}
+	return n;
+}
+
+/* The core's own record is the first of those that it sent. */
+static int learn_id(struct ela_joining *joining, const struct ela_credential *core, GError **error)
+{
+	struct ela_standing standing;
+	gsize len;
+	const void *bytes = g_bytes_get_data(joining->record, &len);
+	int err = ela_membership_check_record(joining->network->membership, bytes, len, &standing, error);
+
+	if (err != 0)
+		return err;
+	if (memcmp(standing.lease.node_hash, core->node_hash, ELA_HASH_LEN) != 0)
+		return ela_object_refuse(error, EBADMSG, "the core's record is another node's");
+	joining->core_id = standing.lease.id;
+	return 0;
+}
+
+/* In this order: list and enrolments are here, so the core's credential can be judged, and then our own. */
+static int trust(struct ela_joining *joining, struct ela_peer *peer, GError **error)
+{
+	struct ela_network *network = joining->network;
+	const struct ela_credential *credential = NULL;
+	struct ela_addr endpoints[ENDPOINTS_MAX];
+	struct ela_peer_spec spec = {.endpoints = endpoints, .keepalive_ns = KEEPALIVE_NS};
+	gsize len;
+	const void *bytes = g_bytes_get_data(joining->credential, &len);
+	int err = ela_network_take_credential(network, bytes, (uint32_t)len, &credential, error);
+
+	if (err == 0 && memcmp(credential->x25519, peer->key, ELA_KEY_LEN) != 0)
+		err = ela_object_refuse(error, EBADMSG, "the core's credential is of another key than its session");
+	spec.n_endpoints = list_endpoints(&network->contacts, peer->key, endpoints);
+	if (err == 0 && !ela_members_credential(network->members, peer))
+		err = ela_members_know(network->members, credential, &spec, &peer, error);
+	if (err != 0)
+		return err;
+	err = learn_id(joining, credential, error);
+	if (err != 0)
+		return err;
+	bytes = g_bytes_get_data(network->credential, &len);
+	return ela_network_take_credential(network, bytes, (uint32_t)len, &credential, error);
+}
+
+static void on_learnt(void *data, int err)
+{
+	struct ela_joining *joining = data;
+	struct ela_peer *peer = core_of(joining);
+	g_autoptr(GError) error = NULL;
+
+	if (!peer || err != 0) {
+		fail(joining, "list and enrolments could not be fetched: %s", peer ? g_strerror(-err) : "the core went away");
+		return;
+	}
+	if (trust(joining, peer, &error) != 0)
+		fail(joining, "%s", error->message);
+	else
+		choose_role(joining);
+}
+
+static int take_welcome(
+	struct ela_joining *joining, const struct ela_message *reply, struct ela_list_head *ret_head, GError **error)
+{
+	struct ela_network *network = joining->network;
+	uint32_t len = 0;
+	const uint8_t *bytes = ela_message_bytes(reply, ELA_FIELD_GENESIS, 0, &len);
+	struct ela_addr address;
+	int err = ela_membership_offer_genesis(network->membership, bytes, len, error);
+
+	if (err == -EALREADY)
+		g_clear_error(error);
+	else if (err != 0)
+		return err;
+	if (!ela_message_addr(reply, ELA_FIELD_ADDRESS, &address) || address.family != ELA_ADDR_IP4 ||
+		!ela_genesis_has_address(ela_membership_genesis(network->membership), ela_get32(address.ip)))
+		return ela_object_refuse(error, EBADMSG, "the core gave no address of the network");
+	joining->address = ela_get32(address.ip);
+	(void)ela_message_endpoint(reply, ELA_FIELD_OBSERVED, 0, &joining->observed); /* required: it is there */
+	bytes = ela_message_bytes(reply, ELA_FIELD_CREDENTIAL, 0, &len);
+	g_clear_pointer(&joining->credential, g_bytes_unref);
+	joining->credential = g_bytes_new(bytes, len);
+	bytes = ela_message_bytes(reply, ELA_FIELD_CORE, 0, &len);
+	if (!bytes)
+		return ela_object_refuse(error, EBADMSG, "the core did not send its record");
+	g_clear_pointer(&joining->record, g_bytes_unref);
+	joining->record = g_bytes_new(bytes, len);
+	(void)ela_list_sync_read_head(reply, ret_head); /* required: it is there */
+	return 0;
+}
+
+static void on_welcome(void *data, int err, const struct ela_message *reply)
+{
+	struct ela_joining *joining = data;
+	struct ela_peer *peer = core_of(joining);
+	struct ela_list_head head;
+	g_autoptr(GError) error = NULL;
+	const char *reason;
+
+	joining->ticket = 0;
+	if (err != 0 || !peer) {
+		fail(joining, "the core did not answer: %s", g_strerror(err != 0 ? -err : ENOTCONN));
+		return;
+	}
+	reason = ela_message_text(reply, ELA_FIELD_REASON, 0);
+	if (ela_message_status(reply) != ELA_STATUS_OK) {
+		fail(joining, "the core refused: %s", reason ? reason : ela_status_name(ela_message_status(reply)));
+		return;
+	}
+	if (take_welcome(joining, reply, &head, &error) != 0) {
+		fail(joining, "%s", error->message);
+		return;
+	}
+	step_to(joining, STEP_LEARNING, 2 * ASK_NS);
+	ela_list_sync_fetch(joining->network->sync, peer, &head, on_learnt, joining);
+}
+
+static void put_blob(struct ela_message *m, enum ela_field field, GBytes *bytes)
+{
+	gsize len;
+	const void *data = bytes ? g_bytes_get_data(bytes, &len) : NULL;
+
+	if (data)
+		ela_message_put_bytes(m, field, data, (uint32_t)len);
+}
+
+/* What it has, else what it wishes. */
+static void put_wish(const struct ela_network *network, struct ela_message *m)
+{
+	const struct ela_addr *wish = &network->node->config->wish4;
+	struct ela_addr own = {.family = ELA_ADDR_IP4};
+
+	ela_put32(own.ip, network->lease.address);
+	if (network->lease.address != 0)
+		ela_message_put_addr(m, ELA_FIELD_WISHED, &own);
+	else if (wish->family != ELA_ADDR_NONE)
+		ela_message_put_addr(m, ELA_FIELD_WISHED, wish);
+}
+
+static void show_oneself(struct ela_joining *joining, struct ela_peer *peer)
+{
+	struct ela_network *network = joining->network;
+	struct ela_message *request = ela_message_new(ELA_PURPOSE_NODE_AUTHENTICATION, ELA_MESSAGE_REQUEST);
+	char user[ELA_NAME_ROOM] = "unknown"; /* until the list says it; the credential is what counts */
+
+	(void)ela_membership_user_name(network->membership, network->self.user, user);
+	ela_message_put_text(request, ELA_FIELD_USER, user);
+	ela_message_put_text(request, ELA_FIELD_NODE, network->self.name);
+	put_blob(request, ELA_FIELD_CREDENTIAL, network->credential);
+	put_blob(request, ELA_FIELD_ENROLMENT, network->claim);
+	ela_list_sync_put_head(network, request);
+	put_wish(network, request);
+	joining->core = peer->number;
+	step_to(joining, STEP_SHOWING, 2 * ASK_NS);
+	joining->ticket = ela_dialogue_ask(peer, request, ASK_NS, on_welcome, joining);
+	if (!joining->ticket)
+		fail(joining, "the request could not be sent");
+}
+
+/* ---- calling ---- */
+
+static bool is_called(const struct ela_joining *joining, const struct ela_peer *peer)
+{
+	for (uint32_t i = 0; i < joining->n_calls; i++)
+		if (joining->calls[i] == peer->number)
+			return true;
+	return false;
+}
+
+static void call(struct ela_joining *joining, const struct ela_token_core *contact)
+{
+	struct ela_node *node = joining->network->node;
+	struct ela_peer *peer = ela_peer_by_key(node, contact->x25519);
+	struct ela_addr endpoints[ENDPOINTS_MAX];
+	char text[64];
+	struct ela_peer_spec spec = {.endpoints = endpoints};
+
+	spec.n_endpoints = list_endpoints(&joining->network->contacts, contact->x25519, endpoints);
+	spec.name = ela_addr_text(&endpoints[0], text);
+	if (peer && is_called(joining, peer))
+		return;
+	if (!peer && ela_peer_add(node, contact->x25519, &spec, &peer) != 0)
+		return; /* it is this node itself, or there are too many */
+	joining->calls[joining->n_calls++] = peer->number;
+	if (!peer->up)
+		ela_initiate(peer);
+}
+
+static void call_some(struct ela_joining *joining)
+{
+	const struct ela_contacts *contacts = &joining->network->contacts;
+
+	hang_up(joining);
+	for (uint32_t i = 0; i < contacts->n && joining->n_calls < CALLS_MAX; i++)
+		call(joining, &contacts->v[joining->next++ % contacts->n]);
+	if (joining->n_calls == 0)
+		step_to(joining, STEP_RESTING, CALL_NS); /* a contact may come by itself */
+	else
+		step_to(joining, STEP_CALLING, CALL_NS);
+}
+
+static struct ela_peer *find_answered(const struct ela_joining *joining)
+{
+	for (uint32_t i = 0; i < joining->n_calls; i++) {
+		struct ela_peer *peer = ela_peer_by_number(joining->network->node, joining->calls[i]);
+
+		if (peer && peer->up)
+			return peer;
+	}
+	return NULL;
+}
+
+/* ---- alone ---- */
+
+/* Whoever was in before, or founded the network, needs nobody's leave. */
+static void maybe_alone(struct ela_joining *joining, uint64_t now_ns)
+{
+	struct ela_network *network = joining->network;
+	const struct ela_addresses from = {network->node->loop, network->membership, network->directory, network->leases};
+	const struct ela_addr *wish4 = &network->node->config->wish4;
+	uint32_t wish = wish4->family == ELA_ADDR_IP4 ? ela_get32(wish4->ip) : 0;
+	struct ela_lease lease = {.role = ELA_LEASE_CORE};
+	g_autoptr(GError) error = NULL;
+
+	if (network->lease.id != 0 || !ela_membership_genesis(network->membership) ||
+		(network->contacts.n != 0 && now_ns - joining->since_ns < ELA_NETWORK_ALONE_NS) ||
+		ela_membership_check(network->membership, &network->self, NULL) != 0)
+		return;
+	if (!may_be_core(network)) {
+		(void)g_snprintf(
+			network->missing, sizeof network->missing, "no core answers, and its user's nodes may not be one");
+		return;
+	}
+	if (ela_address_choose(&from, &network->self, wish, &lease.address) != 0)
+		return;
+	lease.n_places = ela_network_places(network, lease.places);
+	(void)g_snprintf(network->reason, sizeof network->reason, "by necessity: no other core answers");
+	if (ela_network_enter(network, &lease, &error) != 0) {
+		ela_logf(network->node->log, ELA_LOG_WARN, "joining", "alone-failed reason=\"%s\"", error->message);
+		return;
+	}
+	network->is_alone = true;
+	ela_logf(network->node->log, ELA_LOG_INFO, "joining", "alone reason=\"%s\"",
+		network->contacts.n ? "no core answers" : "it knows no other core");
+}
+
+/* ---- as time passes ---- */
+
+static void look(struct ela_joining *joining, uint64_t now_ns)
+{
+	struct ela_peer *peer = find_answered(joining);
+
+	if (peer)
+		show_oneself(joining, peer);
+	else if (now_ns >= joining->at_ns)
+		fail(joining, "no core answers");
+	else
+		step_to(joining, STEP_CALLING, joining->at_ns - now_ns);
+}
+
+static void turn(void *data)
+{
+	struct ela_joining *joining = data;
+	struct ela_network *network = joining->network;
+	uint64_t now_ns = ela_loop_now(loop_of(joining));
+
+	maybe_alone(joining, now_ns);
+	if (network->is_alone && ela_directory_count(network->directory) > 1) { /* somebody came to us */
+		network->is_alone = false;
+		(void)g_snprintf(network->reason, sizeof network->reason, "it was the first");
+	}
+	if (network->lease.id != 0 && !network->is_alone && joining->core == 0) {
+		hang_up(joining);
+		step_to(joining, STEP_IDLE, 0);
+		return;
+	}
+	switch (joining->step) {
+	case STEP_IDLE:
+	case STEP_RESTING:
+		call_some(joining);
+		break;
+	case STEP_CALLING:
+		look(joining, now_ns);
+		break;
+	default:
+		fail(joining, "the core did not answer in time");
+		break;
+	}
+}
+
+void ela_joining_start(struct ela_joining *joining)
+{
+	if (joining->step != STEP_IDLE)
+		return;
+	joining->since_ns = ela_loop_now(loop_of(joining));
+	turn(joining);
+}
+
+struct ela_joining *ela_joining_new(struct ela_network *network)
+{
+	struct ela_joining *joining = g_new0(struct ela_joining, 1);
+
+	joining->network = network;
+	joining->timer = network->node->loop->ops->timer_new(network->node->loop, turn, joining);
+	return joining;
+}
+
+void ela_joining_free(struct ela_joining *joining)
+{
+	if (!joining)
+		return;
+	end_conversation(joining);
+	loop_of(joining)->ops->timer_free(joining->timer);
+	g_free(joining);
+}

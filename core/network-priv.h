@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* network-priv: what the files of network share: network.c, admission.c, joining.c, list-sync.c. Control thread. */
+#ifndef ELA_CORE_NETWORK_PRIV_H
+#define ELA_CORE_NETWORK_PRIV_H
+
+#include "address.h"
+#include "contacts.h"
+#include "dialogue.h"
+#include "directory.h"
+#include "members.h"
+#include "neighbours.h"
+#include "network.h"
+#include "own-record.h"
+#include "peer.h"
+
+struct ela_joining;
+struct ela_list_sync;
+
+struct ela_network {
+	struct ela_node *node;
+	const struct ela_file_ops *files;
+	int dirfd; /* the state folder, -1: nothing is kept */
+
+	/* Who this node is. */
+	uint8_t sign_private[32]; /* Ed25519 */
+	GBytes *credential;
+	struct ela_credential self; /* what it says */
+	GBytes *claim;              /* by which it asks to be let in; NULL: it needs none */
+
+	/* What it knows. */
+	struct ela_membership *membership;
+	struct ela_lease_table *leases;
+	struct ela_directory_listener listener;
+	struct ela_directory *directory;
+	struct ela_members *members;
+	struct ela_contacts contacts;
+	GPtrArray *waiting; /* GBytes: records that came in a reply and lack a credential */
+
+	struct ela_list_sync *sync;
+	struct ela_joining *joining;
+	struct ela_neighbours_ops neighbours_ops;
+	struct ela_neighbours *neighbours;
+
+	/* Its place in the network. */
+	struct ela_own_record_ops record_ops;
+	struct ela_own_record *record;
+	struct ela_timer *renew;                   /* when the own record is due, or something could not be written */
+	struct ela_place places[ELA_LEASE_PLACES]; /* of this machine, if it was told */
+	uint32_t n_places;
+	struct ela_lease lease; /* what the own record says; ID 0: not in */
+	bool is_started, is_alone;
+	char reason[160];  /* why it has this role */
+	char missing[160]; /* why it is not in, or not with others; "": nothing */
+
+	/* Chores: what must not be done in the middle of things. */
+	struct ela_timer *chores;
+	GQueue wanted;       /* struct wanted: credentials to fetch */
+	GPtrArray *fetching; /* struct wanted, owned: those under way */
+	GPtrArray *unjudged; /* GBytes: credentials of users who are not known yet */
+	GArray *changed;     /* uint32_t: IDs whose records changed */
+	uint64_t generation; /* of the membership, when all that stands on it was looked at */
+};
+
+static inline uint64_t ela_network_wall_s(const struct ela_network *network)
+{
+	struct ela_loop *loop = network->node->loop;
+
+	return loop->ops->wall_ns(loop) / ELA_SEC;
+}
+
+/* ---- network.c ---- */
+
+/* Somebody may have got or lost a right: everything that stands on rights is looked at again. */
+void ela_network_recheck(struct ela_network *network);
+/*
+ * A record that came in a reply of that peer goes to the routing plugin; if its credential is missing, once that came.
+ */
+void ela_network_take_record(struct ela_network *network, const struct ela_peer *from, const void *bytes, uint32_t len);
+/* A credential that somebody sent. 0 also when it was known; errors as ela_membership_offer_credential(). */
+int ela_network_take_credential(
+	struct ela_network *network, const void *bytes, uint32_t len, const struct ela_credential **ret, GError **error);
+/*
+ * The node is in from now on, or goes on as something else: address (host byte order), role, an edge's parent, and
+ * where it can be called. 0, or a negative errno with error: nothing has changed.
+ */
+int ela_network_enter(struct ela_network *network, const struct ela_lease *lease, GError **error);
+/* Its own record as it is now; borrowed; NULL: it has none yet. */
+const struct ela_known *ela_network_own_record(const struct ela_network *network);
+/* The overlay addresses that go with an IPv4 address, for a peer. */
+void ela_network_addresses(
+	const struct ela_network *network, uint32_t address, struct ela_addr *ip4, struct ela_addr *ip6);
+/* Addresses of this machine at which others may call it, those of the Internet first; how many. */
+uint32_t ela_network_places(const struct ela_network *network, struct ela_place ret[ELA_LEASE_PLACES]);
+/* Where this node listens: the port of its stream and of its datagram transport, 0: it has none. */
+void ela_network_ports(const struct ela_network *network, uint16_t *ret_tcp, uint16_t *ret_udp);
+
+/* ---- admission.c: who asks this node to be let in ---- */
+
+void ela_admission_serve(struct ela_network *network);
+
+/* ---- joining.c: this node asks others ---- */
+
+struct ela_joining *ela_joining_new(struct ela_network *network);
+void ela_joining_free(struct ela_joining *joining); /* takes NULL */
+void ela_joining_start(struct ela_joining *joining);
+/*
+ * Peers may have got their addresses: the session with the core that let us in was agreed when neither knew the other's
+ * ID, so nobody could relay it; it is agreed anew.
+ */
+void ela_joining_known(struct ela_joining *joining);
+
+/* ---- list-sync.c: what all members hold alike: list and enrolments ---- */
+
+/* What one end has of both. */
+struct ela_list_head {
+	uint64_t epoch, version;
+	uint8_t list[ELA_HASH_LEN], enrolments[ELA_HASH_LEN];
+	bool has_list, has_enrolments;
+};
+
+struct ela_list_sync *ela_list_sync_new(struct ela_network *network);
+void ela_list_sync_free(struct ela_list_sync *sync); /* takes NULL */
+void ela_list_sync_serve(struct ela_list_sync *sync);
+/* Something is new: neighbours are told soon. */
+void ela_list_sync_soon(struct ela_list_sync *sync);
+/* That peer may have what is missing here: heads are compared soon. */
+void ela_list_sync_ask(struct ela_list_sync *sync, uint32_t peer);
+void ela_list_sync_put_head(const struct ela_network *network, struct ela_message *m);
+bool ela_list_sync_read_head(const struct ela_message *m, struct ela_list_head *ret);
+
+/* The end of a pull from a peer: 0 all that it has is here, or what failed, as ela_pull_fn. */
+typedef void (*ela_synced_fn)(void *data, int err);
+/*
+ * Fetches from the peer what it has of both and this node has not. fn may be NULL; it is called after this returned,
+ * and not any more after ela_list_sync_forget().
+ */
+void ela_list_sync_fetch(struct ela_list_sync *sync, const struct ela_peer *peer, const struct ela_list_head *head,
+	ela_synced_fn fn, void *data);
+void ela_list_sync_forget(struct ela_list_sync *sync, const void *data);
+
+#endif

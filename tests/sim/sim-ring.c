@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim-ring: see sim-ring.h. One thread. */
+#include "sim-ring.h"
+
+#include "directory.h"
+#include "found.h"
+#include "handshake.h"
+#include "inet.h"
+#include "invite.h"
+#include "join.h"
+#include "keys.h"
+#include "peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#define WALL_S UINT64_C(1767225600) /* where virtual time begins */
+#define PREFIX "10.88.0.0/24"
+
+/* The network, made once a process: the folder of node k is dir/nk. */
+static struct {
+	char *dir;
+	uint32_t n;
+	uint8_t id[ELA_NETWORK_LEN];
+} made;
+
+static void must(bool holds, const char *what, const GError *error)
+{
+	if (!holds)
+		g_error("%s: %s", what, error ? error->message : "failed");
+}
+
+static char *made_folder(uint32_t k)
+{
+	return g_strdup_printf("%s/n%u", made.dir, k);
+}
+
+static void remove_made(void)
+{
+	g_autofree char *command = g_strdup_printf("rm -rf '%s'", made.dir);
+
+	must(system(command) == 0, command, NULL);
+}
+
+/* `ela init` */
+static void make_founder(void)
+{
+	struct ela_found found = {.network = "sim", .user = "sada", .now_s = WALL_S - 60};
+	g_autofree char *folder = NULL;
+	g_autoptr(GError) error = NULL;
+
+	made.dir = g_dir_make_tmp("ela-ring-XXXXXX", &error);
+	must(made.dir != NULL, "folder", error);
+	(void)atexit(remove_made); /* else it stays for whoever cleans /tmp */
+	folder = made_folder(0);
+	must(g_mkdir(folder, 0700) == 0, folder, NULL);
+	found.outfit.config_dir = found.outfit.state_dir = folder;
+	found.outfit.cipher = "aead";
+	must(ela_inet_prefix(PREFIX, &found.outfit.prefix) == 0, "prefix", NULL);
+	(void)g_strlcpy(found.outfit.node.name, "n0", ELA_NAME_ROOM); /* it fits */
+	must(ela_found(&found, &error) == 0, "found", error);
+	memcpy(made.id, found.outfit.network_id, ELA_NETWORK_LEN);
+	made.n = 1;
+}
+
+/* `ela add-node` at node 0 and `ela join` here */
+static void make_machine(uint32_t k)
+{
+	struct ela_inviter *inviter = NULL;
+	struct ela_place place = {.tcp_port = SIM_STREAM_PORT, .udp_port = 7450};
+	struct ela_outfit outfit = {.cipher = "aead"};
+	struct ela_token token = {0};
+	g_autofree char *founder = made_folder(0), *folder = made_folder(k), *text = NULL, *name = NULL;
+	g_autoptr(GError) error = NULL;
+
+	name = g_strdup_printf("n%u", k);
+	must(ela_inviter_new(founder, founder, WALL_S, &inviter, &error) == 0, "inviter", error);
+	must(ela_mem_addr("10.0.0.1", 0, &place.addr) == 0, "place", NULL);
+	must(ela_inviter_add_place(inviter, &place, &error) == 0, "place", error);
+	must(ela_invite_machine(inviter, name, WALL_S + 7 * 86400, &text, &error) == 0, "invite", error);
+	ela_inviter_free(inviter);
+	must(ela_token_parse(text, WALL_S, &token, &error) == 0, "token", error);
+	must(g_mkdir(folder, 0700) == 0, folder, NULL);
+	outfit.config_dir = outfit.state_dir = folder;
+	(void)g_strlcpy(outfit.node.name, name, ELA_NAME_ROOM); /* it fits */
+	must(ela_join(&outfit, &token, &error) == 0, "join", error);
+	ela_token_clear(&token);
+	made.n = k + 1;
+}
+
+/* ---- for sim.c ---- */
+
+void sim_ring_folder(struct sim_node *n)
+{
+	g_autofree char *from = NULL, *to = g_strdup_printf("%s/n%u", n->sim->dir, n->number), *command = NULL, *key = NULL;
+	uint8_t public_key[ELA_KEY_LEN];
+
+	if (!made.dir)
+		make_founder();
+	while (made.n <= n->number)
+		make_machine(made.n);
+	from = made_folder(n->number);
+	command = g_strdup_printf("cp -a '%s' '%s'", from, to);
+	must(system(command) == 0, command, NULL);
+	key = g_build_filename(to, ELA_NODE_KEY_FILE, NULL);
+	must(ela_key_read(key, n->key, NULL) == 0 && ela_x25519_public(n->key, public_key) == 0, key, NULL);
+	ela_key_encode(public_key, n->public_text);
+	n->state_fd = -1;
+}
+
+void sim_ring_remove(struct sim_node *n)
+{
+	g_autofree char *command = g_strdup_printf("rm -rf '%s/n%u'", n->sim->dir, n->number);
+
+	must(system(command) == 0, command, NULL);
+}
+
+void sim_ring_ini(const struct sim_node *n, GString *ini)
+{
+	g_string_append(ini, "[network]\nid = ");
+	for (size_t i = 0; i < ELA_NETWORK_LEN; i++)
+		g_string_append_printf(ini, "%02x", made.id[i]);
+	g_string_append_printf(ini,
+		"\nprefix = " PREFIX "\n[node]\nname = n%u\naddress = 10.88.0.%u\nprivate-key-file = node.key\nrole = %s\n",
+		n->number, n->number + 1, n->spec.role);
+}
+
+void sim_ring_open(struct sim_node *n)
+{
+	g_autofree char *folder = g_strdup_printf("%s/n%u", n->sim->dir, n->number);
+	struct ela_place place = {.tcp_port = SIM_STREAM_PORT, .udp_port = 7450};
+	GError *error = NULL;
+
+	n->state_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(n->state_fd >= 0, folder, NULL);
+	n->network = ela_network_new(n->node, &ela_file_system, n->state_fd, &error);
+	if (!n->network)
+		sim_fail(n->sim, __FILE__, __LINE__, "node %u: %s", n->number, error->message);
+	must(ela_mem_addr(n->underlay, 0, &place.addr) == 0, "place", NULL);
+	ela_network_set_places(n->network, &place, 1);
+}
+
+/* Of node 0 it knows the key and where it is. */
+void sim_ring_call(struct sim_node *n)
+{
+	struct ela_addr addr;
+	const struct ela_peer_spec spec = {.name = "n0", .endpoints = &addr, .n_endpoints = 1};
+	struct ela_peer *peer;
+	uint8_t key[ELA_KEY_LEN];
+
+	must(ela_mem_addr(n->sim->nodes[0].underlay, SIM_STREAM_PORT, &addr) == 0, "address", NULL);
+	must(ela_key_decode(n->sim->nodes[0].public_text, key) == 0, "key", NULL);
+	must(ela_peer_add(n->node, key, &spec, &peer) == 0, "peer", NULL);
+	ela_initiate(peer);
+}
+
+void sim_ring_close(struct sim_node *n)
+{
+	ela_node_stop(n->node);
+	ela_network_free(n->network);
+	(void)close(n->state_fd); /* all is written */
+	n->network = NULL;
+	n->state_fd = -1;
+}
+
+/* ---- for tests ---- */
+
+struct sim *sim_ring_new(uint64_t seed, uint32_t n, uint64_t edges)
+{
+	const struct sim_spec spec = {.role = "core", .mode = "datagram"};
+	struct sim *s = sim_new(seed, n, &spec);
+
+	ck_assert_uint_le(n, SIM_RING_MAX);
+	for (uint32_t i = 0; i < n; i++)
+		if (edges >> i & 1)
+			s->nodes[i].spec.role = "edge";
+	return s;
+}
+
+uint32_t sim_ring_id(const struct sim *s, uint32_t i)
+{
+	const uint8_t ip4[4] = {10, 88, 0, (uint8_t)(i + 1)};
+	uint32_t id = 0;
+
+	(void)s;
+	must(ela_node_id(made.id, ip4, &id) == 0, "id", NULL);
+	return id;
+}
+
+static bool is_core(const struct sim *s, uint32_t i)
+{
+	return s->nodes[i].node && strcmp(s->nodes[i].spec.role, "core") == 0;
+}
+
+/* The k-th core clockwise at or after the ID, by nothing but the list of nodes. */
+static uint32_t naive_core(const struct sim *s, uint32_t id, uint32_t k)
+{
+	uint32_t best = 0, from = id;
+
+	for (uint32_t round = 0; round <= k; round++) {
+		uint32_t distance = UINT32_MAX;
+
+		best = 0;
+		for (uint32_t i = 0; i < s->n; i++) {
+			uint32_t core = sim_ring_id(s, i), d = core - from;
+
+			if (is_core(s, i) && (best == 0 || d < distance)) {
+				best = core;
+				distance = d;
+			}
+		}
+		from = best + 1;
+	}
+	return best;
+}
+
+static bool knows_all(const struct sim *s, uint32_t i)
+{
+	uint32_t up = 0;
+
+	for (uint32_t k = 0; k < s->n; k++) {
+		const struct ela_known *known;
+
+		if (!s->nodes[k].node)
+			continue;
+		up++;
+		known = ela_directory_find(s->nodes[i].node->directory, sim_ring_id(s, k));
+		if (!known || known->lease.role != (is_core(s, k) ? ELA_LEASE_CORE : ELA_LEASE_EDGE))
+			return false;
+	}
+	return ela_directory_count(s->nodes[i].node->directory) == up;
+}
+
+static bool has_parents(struct sim *s, uint32_t i)
+{
+	struct ela_network_view view;
+	uint32_t cores = 0;
+
+	for (uint32_t k = 0; k < s->n; k++)
+		cores += is_core(s, k);
+	ela_network_view(s->nodes[i].network, &view);
+	if (!view.parent || view.parent->id != naive_core(s, sim_ring_id(s, i), 0) || !view.parent->tx_shadow)
+		return false;
+	if (cores < 2)
+		return view.spare == NULL;
+	return view.spare && view.spare->id == naive_core(s, sim_ring_id(s, i), 1) && view.spare->tx_shadow;
+}
+
+bool sim_ring_settled(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct ela_network_view view;
+
+		if (!s->nodes[i].node)
+			continue;
+		ela_network_view(s->nodes[i].network, &view);
+		if (!view.is_in || !knows_all(s, i) || (!is_core(s, i) && !has_parents(s, i)))
+			return false;
+	}
+	return true;
+}

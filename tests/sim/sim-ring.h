@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sim-ring: nodes of a network that nodes join, in a world of sim.h: spec.role makes one. All have the folders that
+ * `ela init` (node 0) and `ela join` (the others, machines of the same user) make; they wish 10.88.0.(k + 1), so what
+ * sim.h says of addresses holds for them. Keys are made once a process: worlds have the same network. One thread.
+ */
+#ifndef ELA_TESTS_SIM_RING_H
+#define ELA_TESTS_SIM_RING_H
+
+#include "network.h"
+#include "sim.h"
+
+#define SIM_RING_MAX 16u /* nodes of one user */
+
+/* ---- for tests ---- */
+
+/* n nodes, bit k of edges: node k is an edge, else a core. All are down. */
+struct sim *sim_ring_new(uint64_t seed, uint32_t n, uint64_t edges);
+/* All that are up are in, know each other's records, and have the parents that the ring gives them. */
+bool sim_ring_settled(struct sim *s);
+uint32_t sim_ring_id(const struct sim *s, uint32_t i);
+
+/* ---- for sim.c ---- */
+
+void sim_ring_folder(struct sim_node *n);
+void sim_ring_ini(const struct sim_node *n, GString *ini);
+void sim_ring_open(struct sim_node *n);
+void sim_ring_call(struct sim_node *n);
+void sim_ring_close(struct sim_node *n);
+void sim_ring_remove(struct sim_node *n);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Networks that nodes join, under virtual time: they form, by themselves; every pair can talk; parents and spares are
+ * those of the naive ring; parents die and leave; nothing is lost that the network could have carried.
+ */
+#include "sim-ring.h"
+
+#define FORM_NS (30 * ELA_SEC)
+#define SETTLE_NS (200 * ELA_SEC) /* who crashed is known for two minutes */
+
+static void send_all(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		for (uint32_t k = 0; k < s->n; k++)
+			if (i != k && s->nodes[i].node && s->nodes[k].node)
+				sim_send(s, i, k, 200);
+}
+
+/*
+ * Each pair, both ways: all there. The first packets may find sessions with nodes that crashed since, and show that
+ * they are over.
+ */
+static void talk_all(struct sim *s)
+{
+	uint64_t from_ns;
+
+	send_all(s);
+	sim_run(s, 5 * ELA_SEC);
+	from_ns = sim_now(s);
+	send_all(s);
+	sim_run(s, 5 * ELA_SEC);
+	for (uint32_t i = 0; i < s->n; i++)
+		for (uint32_t k = 0; k < s->n; k++)
+			if (i != k && s->nodes[i].node && s->nodes[k].node)
+				sim_equal(s, sim_lost(s, i, k, from_ns, sim_now(s)), 0);
+}
+
+/* Of random roles, but the first is a core: whoever founds a network is alone. */
+static uint64_t random_edges(struct sim *s, uint32_t n)
+{
+	return sim_random(s, UINT64_C(1) << n) & ~UINT64_C(1);
+}
+
+START_TEST(pair)
+{
+	struct sim *s = sim_ring_new(sim_seed(_i), 2, _i % 2 ? 2 : 0);
+
+	sim_up(s, 0);
+	sim_run(s, ELA_SEC);
+	sim_up(s, 1);
+	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
+	talk_all(s);
+	sim_free(s);
+}
+END_TEST
+
+START_TEST(forms)
+{
+	uint32_t n = 3 + (uint32_t)(sim_seed(_i) % 10);
+	struct sim *s = sim_ring_new(sim_seed(_i), n, 0);
+	uint64_t edges = random_edges(s, n);
+
+	for (uint32_t i = 0; i < n; i++)
+		s->nodes[i].spec.role = edges >> i & 1 ? "edge" : "core";
+	sim_up(s, 0);
+	for (uint32_t i = 1; i < n; i++) {
+		sim_run(s, sim_random(s, ELA_SEC));
+		sim_up(s, i);
+	}
+	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
+	talk_all(s);
+	sim_free(s);
+}
+END_TEST
+
+/* Nodes crash, leave and come back, at any moment; when all is quiet the network is whole again. */
+static void churn(struct sim *s, uint32_t events)
+{
+	for (uint32_t e = 0; e < events; e++) {
+		uint32_t i = (uint32_t)sim_random(s, s->n);
+
+		if (!s->nodes[i].node)
+			sim_up(s, i);
+		else if (sim_random(s, 2))
+			sim_down(s, i);
+		else
+			sim_leave(s, i);
+		sim_run(s, sim_random(s, 20 * ELA_SEC));
+	}
+	for (uint32_t i = 0; i < s->n; i++)
+		if (!s->nodes[i].node)
+			sim_up(s, i);
+}
+
+START_TEST(cores_churn)
+{
+	uint32_t n = 3 + (uint32_t)(sim_seed(_i) % 6);
+	struct sim *s = sim_ring_new(sim_seed(_i), n, 0);
+
+	sim_up_all(s);
+	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
+	churn(s, 10);
+	sim_check(s, sim_run_until(s, sim_ring_settled, SETTLE_NS), "it does not settle again");
+	talk_all(s);
+	sim_free(s);
+}
+END_TEST
+
+START_TEST(churned)
+{
+	uint32_t n = 3 + (uint32_t)(sim_seed(_i) % 10);
+	struct sim *s = sim_ring_new(sim_seed(_i), n, 0);
+	uint64_t edges = random_edges(s, n);
+
+	for (uint32_t i = 0; i < n; i++)
+		s->nodes[i].spec.role = edges >> i & 1 ? "edge" : "core";
+	sim_up_all(s);
+	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
+	churn(s, 10);
+	sim_check(s, sim_run_until(s, sim_ring_settled, SETTLE_NS), "it does not settle again");
+	talk_all(s);
+	sim_free(s);
+}
+END_TEST
+
+START_TEST(cores)
+{
+	uint32_t n = 3 + (uint32_t)(sim_seed(_i) % 6);
+	struct sim *s = sim_ring_new(sim_seed(_i), n, 0);
+
+	sim_up_all(s);
+	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
+	talk_all(s);
+	sim_free(s);
+}
+END_TEST
+
+static void fill(Suite *suite)
+{
+	sim_add(suite, pair, 2);
+	sim_add(suite, forms, 10);
+	sim_add(suite, cores, 3);
+	sim_add(suite, cores_churn, 10);
+	sim_add(suite, churned, 10);
+}
+
+int main(void)
+{
+	return sim_main("sim-ring", fill);
+}
