@@ -138,7 +138,7 @@ static void meet(struct ela_neighbours *n, struct neighbour *nb)
 	g_autoptr(GError) error = NULL;
 
 	if (!credential || is_told(nb) || memcmp(credential->x25519, n->node->public_key, ELA_KEY_LEN) == 0)
-		return; /* ours: a record of before we had another address */
+		return;                         /* ours: a record of before we had another address */
 	if (nb->peer && nb->peer != peer) { /* the ID has gone to another key */
 		struct ela_peer *old = nb->peer;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * route-ring: route-static that says it has a ring and enters none: elad with it is a node of a network that nodes join,
- * without others. Its descriptor is a copy of route-static's, which is linked in under another name.
+ * route-ring: route-static that says it has a ring and enters none: elad with it is a node of a network that nodes
+ * join, without others. Its descriptor is a copy of route-static's, which is linked in under another name.
  */
 #include <ela/ela.h>
 
