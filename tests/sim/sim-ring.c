@@ -10,19 +10,24 @@
 #include "join.h"
 #include "keys.h"
 #include "peer.h"
+#include "value.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <stdarg.h>
 #include <unistd.h>
 
 #define WALL_S UINT64_C(1767225600) /* where virtual time begins */
 #define PREFIX "10.88.0.0/24"
 
-/* The network, made once a process: the folder of node k is dir/nk. */
+/*
+ * The network: the folder of node k is dir/nk. It lies in the tree as SIM_RING_TAR, for signatures of RSA keys are
+ * never the same twice, and with them the network's id, all IDs and so the ring would differ from run to run. With
+ * ELA_SIM_RING_MAKE=FILE in the environment it is made anew and written there.
+ */
 static struct {
 	char *dir;
-	uint32_t n;
 	uint8_t id[ELA_NETWORK_LEN];
 } made;
 
@@ -37,11 +42,22 @@ static char *made_folder(uint32_t k)
 	return g_strdup_printf("%s/n%u", made.dir, k);
 }
 
+static void run(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+static void run(const char *format, ...)
+{
+	g_autofree char *command = NULL;
+	va_list args;
+
+	va_start(args, format);
+	command = g_strdup_vprintf(format, args);
+	va_end(args);
+	must(system(command) == 0, command, NULL);
+}
+
 static void remove_made(void)
 {
-	g_autofree char *command = g_strdup_printf("rm -rf '%s'", made.dir);
-
-	must(system(command) == 0, command, NULL);
+	run("rm -rf '%s'", made.dir);
 }
 
 /* `ela init` */
@@ -51,9 +67,6 @@ static void make_founder(void)
 	g_autofree char *folder = NULL;
 	g_autoptr(GError) error = NULL;
 
-	made.dir = g_dir_make_tmp("ela-ring-XXXXXX", &error);
-	must(made.dir != NULL, "folder", error);
-	(void)atexit(remove_made); /* else it stays for whoever cleans /tmp */
 	folder = made_folder(0);
 	must(g_mkdir(folder, 0700) == 0, folder, NULL);
 	found.outfit.config_dir = found.outfit.state_dir = folder;
@@ -61,8 +74,6 @@ static void make_founder(void)
 	must(ela_inet_prefix(PREFIX, &found.outfit.prefix) == 0, "prefix", NULL);
 	(void)g_strlcpy(found.outfit.node.name, "n0", ELA_NAME_ROOM); /* it fits */
 	must(ela_found(&found, &error) == 0, "found", error);
-	memcpy(made.id, found.outfit.network_id, ELA_NETWORK_LEN);
-	made.n = 1;
 }
 
 /* `ela add-node` at node 0 and `ela join` here */
@@ -87,23 +98,48 @@ static void make_machine(uint32_t k)
 	(void)g_strlcpy(outfit.node.name, name, ELA_NAME_ROOM); /* it fits */
 	must(ela_join(&outfit, &token, &error) == 0, "join", error);
 	ela_token_clear(&token);
-	made.n = k + 1;
+}
+
+static void read_id(void)
+{
+	g_autofree char *file = g_strdup_printf("%s/n0/ela.ini", made.dir), *text = NULL;
+	g_autoptr(GKeyFile) ini = g_key_file_new();
+
+	must(g_key_file_load_from_file(ini, file, G_KEY_FILE_NONE, NULL), file, NULL);
+	text = g_key_file_get_string(ini, "network", "id", NULL);
+	must(text && ela_value_hex(text, made.id, sizeof made.id) == 0, file, NULL);
+}
+
+static void make(void)
+{
+	const char *fresh = g_getenv("ELA_SIM_RING_MAKE");
+	g_autoptr(GError) error = NULL;
+
+	made.dir = g_dir_make_tmp("ela-ring-XXXXXX", &error);
+	must(made.dir != NULL, "folder", error);
+	(void)atexit(remove_made); /* else it stays for whoever cleans /tmp */
+	if (!fresh) {
+		run("tar -xf '%s' -C '%s'", SIM_RING_TAR, made.dir);
+	} else {
+		make_founder();
+		for (uint32_t k = 1; k < SIM_RING_MAX; k++)
+			make_machine(k);
+		run("tar --owner=0 --group=0 --sort=name -cf '%s' -C '%s' .", fresh, made.dir);
+	}
+	read_id();
 }
 
 /* ---- for sim.c ---- */
 
 void sim_ring_folder(struct sim_node *n)
 {
-	g_autofree char *from = NULL, *to = g_strdup_printf("%s/n%u", n->sim->dir, n->number), *command = NULL, *key = NULL;
+	g_autofree char *from = NULL, *to = g_strdup_printf("%s/n%u", n->sim->dir, n->number), *key = NULL;
 	uint8_t public_key[ELA_KEY_LEN];
 
 	if (!made.dir)
-		make_founder();
-	while (made.n <= n->number)
-		make_machine(made.n);
+		make();
 	from = made_folder(n->number);
-	command = g_strdup_printf("cp -a '%s' '%s'", from, to);
-	must(system(command) == 0, command, NULL);
+	run("cp -a '%s' '%s'", from, to);
 	key = g_build_filename(to, ELA_NODE_KEY_FILE, NULL);
 	must(ela_key_read(key, n->key, NULL) == 0 && ela_x25519_public(n->key, public_key) == 0, key, NULL);
 	ela_key_encode(public_key, n->public_text);
@@ -112,9 +148,7 @@ void sim_ring_folder(struct sim_node *n)
 
 void sim_ring_remove(struct sim_node *n)
 {
-	g_autofree char *command = g_strdup_printf("rm -rf '%s/n%u'", n->sim->dir, n->number);
-
-	must(system(command) == 0, command, NULL);
+	run("rm -rf '%s/n%u'", n->sim->dir, n->number);
 }
 
 void sim_ring_ini(const struct sim_node *n, GString *ini)

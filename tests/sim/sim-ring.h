@@ -2,7 +2,7 @@
 /*
  * sim-ring: nodes of a network that nodes join, in a world of sim.h: spec.role makes one. All have the folders that
  * `ela init` (node 0) and `ela join` (the others, machines of the same user) make; they wish 10.88.0.(k + 1), so what
- * sim.h says of addresses holds for them. Keys are made once a process: worlds have the same network. One thread.
+ * sim.h says of addresses holds for them. All worlds have the same network. One thread.
  */
 #ifndef ELA_TESTS_SIM_RING_H
 #define ELA_TESTS_SIM_RING_H
