@@ -82,6 +82,12 @@ start "$net"
 ready "one folder" "$net"
 owner nobody "$net" "$net/genesis" "$net/list" "$net/credential"
 owner root "$net/ela.ini" "$net/node.key" "$net/node-sign.key" "$net/user.pem" "$net/recovery.pem"
+for file in "$net"/*; do
+	case $file in
+	*.ini | *.key | *.pem | */slots | */control.sock) owner root "$file" ;;
+	*) owner nobody "$file" ;; # whatever else init makes is what elad replaces
+	esac
+done
 stop 0
 start "$net"
 ready "the second time" "$net"
