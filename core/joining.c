@@ -158,7 +158,7 @@ static void on_joined(void *data, int err, const struct ela_message *reply)
 		return;
 	}
 	take_records(joining, reply);
-	network->is_alone = false;
+	network->is_alone = network->is_unconfirmed = false;
 	network->missing[0] = '\0';
 	joining->rest_ns = 0;
 	ela_logf(network->node->log, ELA_LOG_INFO, "joining", "in peer=%s role=%s seconds=%.2f", core_of(joining)->name,
@@ -562,7 +562,7 @@ static void maybe_alone(struct ela_joining *joining, uint64_t now_ns)
 		ela_logf(network->node->log, ELA_LOG_WARN, "joining", "alone-failed reason=\"%s\"", error->message);
 		return;
 	}
-	network->is_alone = true;
+	network->is_alone = network->is_unconfirmed = true;
 	ela_logf(network->node->log, ELA_LOG_INFO, "joining", "alone reason=\"%s\"",
 		network->contacts.n ? "no core answers" : "it knows no other core");
 }
@@ -588,11 +588,7 @@ static void turn(void *data)
 	uint64_t now_ns = ela_loop_now(loop_of(joining));
 
 	maybe_alone(joining, now_ns);
-	if (network->is_alone && ela_directory_count(network->directory) > 1) { /* somebody came to us */
-		network->is_alone = false;
-		(void)g_snprintf(network->reason, sizeof network->reason, "it was the first");
-	}
-	if (network->lease.id != 0 && !network->is_alone && joining->core == 0) {
+	if (network->lease.id != 0 && !network->is_alone && !network->is_unconfirmed && joining->core == 0) {
 		hang_up(joining);
 		step_to(joining, STEP_IDLE, 0);
 		return;

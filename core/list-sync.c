@@ -420,6 +420,7 @@ static void turn(void *data)
 			ela_members_credential(sync->network->members, peers->v[i]))
 			tell(sync, peers->v[i], now_ns);
 	begin(sync);
+	ela_network_ask_guests(sync->network);
 	node->loop->ops->timer_set(sync->timer, now_ns + TURN_NS);
 }
 

@@ -48,9 +48,12 @@ struct ela_network {
 	struct ela_place places[ELA_LEASE_PLACES]; /* of this machine, if it was told */
 	uint32_t n_places;
 	struct ela_lease lease; /* what the own record says; ID 0: not in */
-	bool is_started, is_alone;
-	char reason[160];  /* why it has this role */
-	char missing[160]; /* why it is not in, or not with others; "": nothing */
+	bool is_started;
+	bool is_unconfirmed; /* a core by necessity: nobody has found out whether it should be one */
+	bool is_alone;       /* no other core is known, or an edge has no parent, for a while */
+	uint64_t lost_ns;    /* since when that is so; 0 = it is not */
+	char reason[160];    /* why it has this role */
+	char missing[160];   /* why it is not in, or not with others; "": nothing */
 
 	/* Chores: what must not be done in the middle of things. */
 	struct ela_timer *chores;
@@ -70,6 +73,18 @@ static inline uint64_t ela_network_wall_s(const struct ela_network *network)
 
 /* ---- network.c ---- */
 
+/* Chores are done in the loop's next turn. */
+void ela_network_chore(struct ela_network *network);
+/* Another key holds our ID, by the rule that all follow: this node takes another address. */
+void ela_network_lose_address(struct ela_network *network);
+
+/* ---- network-news.c ---- */
+
+void ela_network_news_begin(struct ela_network *network);
+void ela_network_news_turn(struct ela_network *network); /* a chore */
+void ela_network_news_end(struct ela_network *network);
+/* Members whose record is not here yet are guests: they are asked for it. Now and then. */
+void ela_network_ask_guests(struct ela_network *network);
 /* Somebody may have got or lost a right: everything that stands on rights is looked at again. */
 void ela_network_recheck(struct ela_network *network);
 /*

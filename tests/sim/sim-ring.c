@@ -282,16 +282,45 @@ static bool has_parents(struct sim *s, uint32_t i)
 	return view.spare && view.spare->id == naive_core(s, sim_ring_id(s, i), 1) && view.spare->tx_shadow;
 }
 
-bool sim_ring_settled(struct sim *s)
+/* What one node lacks; NULL: nothing. */
+static const char *lacks(struct sim *s, uint32_t i)
+{
+	struct ela_network_view view;
+
+	ela_network_view(s->nodes[i].network, &view);
+	if (!view.is_in)
+		return "it is not in";
+	if (!knows_all(s, i))
+		return "it does not know all, or what is no more";
+	return is_core(s, i) || has_parents(s, i) ? NULL : "its parent or spare is not the ring's";
+}
+
+void sim_ring_explain(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->n; i++) {
-		struct ela_network_view view;
+		const char *text = s->nodes[i].node ? lacks(s, i) : NULL;
 
-		if (!s->nodes[i].node)
+		if (!text)
 			continue;
-		ela_network_view(s->nodes[i].network, &view);
-		if (!view.is_in || !knows_all(s, i) || (!is_core(s, i) && !has_parents(s, i)))
-			return false;
+		(void)fprintf(stderr, "# node %u: %s\n", i, text);
+		for (uint32_t k = 0; k < s->n; k++) {
+			const struct ela_known *known = ela_directory_find(s->nodes[i].node->directory, sim_ring_id(s, k));
+
+			(void)fprintf(stderr, "#   of %u, a%s: %s\n", k,
+				is_core(s, k)      ? " core"
+				: s->nodes[k].node ? "n edge"
+								   : " dead node",
+				!known                                ? "nothing"
+				: known->lease.role == ELA_LEASE_CORE ? "a core"
+													  : "an edge");
+		}
 	}
+}
+
+bool sim_ring_settled(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->nodes[i].node && lacks(s, i))
+			return false;
 	return true;
 }

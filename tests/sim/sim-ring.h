@@ -18,6 +18,8 @@
 struct sim *sim_ring_new(uint64_t seed, uint32_t n, uint64_t edges);
 /* All that are up are in, know each other's records, and have the parents that the ring gives them. */
 bool sim_ring_settled(struct sim *s);
+/* Says who lacks what, before a test gives up. */
+void sim_ring_explain(struct sim *s);
 uint32_t sim_ring_id(const struct sim *s, uint32_t i);
 
 /* ---- for sim.c ---- */

@@ -8,6 +8,14 @@
 #define FORM_NS (30 * ELA_SEC)
 #define SETTLE_NS (200 * ELA_SEC) /* who crashed is known for two minutes */
 
+static void settle(struct sim *s, uint64_t ns)
+{
+	if (sim_run_until(s, sim_ring_settled, ns))
+		return;
+	sim_ring_explain(s);
+	sim_fail(s, __FILE__, __LINE__, "it does not settle");
+}
+
 static void send_all(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->n; i++)
@@ -48,7 +56,7 @@ START_TEST(pair)
 	sim_up(s, 0);
 	sim_run(s, ELA_SEC);
 	sim_up(s, 1);
-	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
+	settle(s, FORM_NS);
 	talk_all(s);
 	sim_free(s);
 }
@@ -67,7 +75,7 @@ START_TEST(forms)
 		sim_run(s, sim_random(s, ELA_SEC));
 		sim_up(s, i);
 	}
-	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
+	settle(s, FORM_NS);
 	talk_all(s);
 	sim_free(s);
 }
@@ -98,9 +106,9 @@ START_TEST(cores_churn)
 	struct sim *s = sim_ring_new(sim_seed(_i), n, 0);
 
 	sim_up_all(s);
-	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
+	settle(s, FORM_NS);
 	churn(s, 10);
-	sim_check(s, sim_run_until(s, sim_ring_settled, SETTLE_NS), "it does not settle again");
+	settle(s, SETTLE_NS);
 	talk_all(s);
 	sim_free(s);
 }
@@ -115,9 +123,9 @@ START_TEST(churned)
 	for (uint32_t i = 0; i < n; i++)
 		s->nodes[i].spec.role = edges >> i & 1 ? "edge" : "core";
 	sim_up_all(s);
-	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
+	settle(s, FORM_NS);
 	churn(s, 10);
-	sim_check(s, sim_run_until(s, sim_ring_settled, SETTLE_NS), "it does not settle again");
+	settle(s, SETTLE_NS);
 	talk_all(s);
 	sim_free(s);
 }
@@ -129,7 +137,7 @@ START_TEST(cores)
 	struct sim *s = sim_ring_new(sim_seed(_i), n, 0);
 
 	sim_up_all(s);
-	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
+	settle(s, FORM_NS);
 	talk_all(s);
 	sim_free(s);
 }
