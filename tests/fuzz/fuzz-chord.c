@@ -83,6 +83,29 @@ static void many(struct chord_world *world, struct input *in, uint32_t from)
 	}
 }
 
+static void link_or_cut(struct chord_world *world, uint32_t with, uint8_t how)
+{
+	if ((how & 3) == 3)
+		chord_world_link_by(world, 0, with, ELA_PEER_DIRECT);
+	else
+		chord_world_link(world, 0, with, how & 1);
+}
+
+/* A record of another, or the own one: of a core on the ring, or of an edge. What these say is the unit test's. */
+static void put_or_remove(struct chord_world *world, struct ela_record_info *info, uint8_t how)
+{
+	struct chord_node *node = &world->nodes[0];
+
+	if (how & 2)
+		info->id = node->id;
+	if (how & 1)
+		(void)world->ops->remove(node->self, info->id);
+	else if (info->id)
+		(void)chord_node_put(node, info);
+	if (how & 2)
+		(void)(how & 4 ? world->ops->leave(node->self) : world->ops->join(node->self));
+}
+
 static void step(struct chord_world *world, struct input *in, int *verdict)
 {
 	static const int verdicts[] = {0, -EAGAIN, -EACCES, -EBADMSG};
@@ -102,17 +125,14 @@ static void step(struct chord_world *world, struct input *in, int *verdict)
 		chord_world_run(world, (uint64_t)(input_u16(in) % 400) * 100 * ELA_MSEC);
 		break;
 	case 4:
-		chord_world_link(world, 0, 1 + from % 2, input_u8(in) & 1);
+		link_or_cut(world, 1 + from % 2, input_u8(in));
 		break;
 	case 5:
 		*verdict = verdicts[input_u8(in) % 4];
 		break;
 	case 6:
 		info = info_from(in);
-		if (input_u8(in) & 1)
-			(void)world->ops->remove(world->nodes[0].self, info.id); /* what it says is the unit test's */
-		else if (info.id)
-			(void)chord_node_put(&world->nodes[0], &info);
+		put_or_remove(world, &info, input_u8(in));
 		break;
 	default:
 		many(world, in, from);

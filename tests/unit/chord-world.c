@@ -215,7 +215,7 @@ static int host_ring_set(const struct ela_host *host, const uint32_t *ids, uint3
 	if (node->has_no_ring)
 		return -EOPNOTSUPP;
 	if (n > G_N_ELEMENTS(node->ring))
-		die("a ring of %u cores, and there are %u nodes", n, node->world->n);
+		die("a ring of %u cores", n);
 	for (uint32_t i = 0; i < n; i++)
 		if (!ids[i] || ids[i] == UINT32_MAX || (i && ids[i] <= ids[i - 1]))
 			die("ring_set out of order");

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #define CHORD_WORLD_MAX 64u
+#define CHORD_WORLD_RING 4096u /* as struct ela_host has it */
 
 struct chord_world;
 
@@ -32,7 +33,7 @@ struct chord_node {
 	void *self; /* NULL while it is down */
 	uint32_t generation;
 	GHashTable *told; /* id -> struct chord_told, owned */
-	uint32_t ring[2 * CHORD_WORLD_MAX], n_ring;
+	uint32_t ring[CHORD_WORLD_RING], n_ring;
 	uint32_t n_sets; /* record_set(), record_del() and ring_set() calls */
 	uint64_t counters[64];
 	uint32_t sent;
