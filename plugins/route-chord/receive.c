@@ -46,15 +46,13 @@ static void forget(struct chord *c, struct chord_entry *entry)
 	chord_tell(c, id, true);
 }
 
-/* The first word about a record says its age. Later only its own node, or an edge's parent, may say that it is younger.
- */
+/* The first word about a record says its age. Later only its own node may say that it is younger. */
 static void hear_again(struct chord *c, const struct chord_link *link, struct chord_entry *entry, uint32_t age_ms)
 {
 	int64_t born_ns = (int64_t)chord_now(c) - (int64_t)age_ms * (int64_t)CHORD_MSEC;
 
 	chord_count(c, CHORD_DROP_KNOWN);
-	if (!chord_is_id(link->id) || (link->id != entry->info.id && link->id != entry->info.parent) ||
-		born_ns <= entry->born_ns)
+	if (link->id != entry->info.id || born_ns <= entry->born_ns)
 		return;
 	entry->born_ns = born_ns;
 	chord_tell(c, entry->info.id, false);

@@ -481,7 +481,11 @@ START_TEST(believed_about_itself)
 		}
 	ck_assert_uint_eq(n_records(0), CORES + 1);
 	ck_assert_uint_eq(counter(0, "drop-other"), 30);
-	/* nor can it keep one on the air that names it as parent */
+	/* nor can who is named as parent keep one on the air, neither core nor edge */
+	info = far_record(51, ELA_RECORD_ROLE_EDGE, id_of(1));
+	inject(2, 0, &info, 115000);
+	inject(1, 0, &info, 0);
+	ck_assert_uint_eq(chord_age_ms(chord_of(0), chord_table_find(&chord_of(0)->table, info.id)), 115000);
 	info = far_record(50, ELA_RECORD_ROLE_EDGE, id_of(LEAF));
 	inject(1, 0, &info, 115000);
 	ck_assert_ptr_nonnull(told(0, info.id));
