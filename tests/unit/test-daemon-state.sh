@@ -9,7 +9,9 @@ if [ "$(id -u)" -ne 0 ] || [ ! -c /dev/net/tun ]; then
 	exit 77
 fi
 if [ "${ELA_TEST_NETNS-}" != "$PPID" ]; then
-	ELA_TEST_NETNS=$$ unshare -n "$0" "$@" &
+	ela=$(realpath "$1") elad=$(realpath "$2")
+	shift 2
+	ELA_TEST_NETNS=$$ unshare -n "$0" "$ela" "$elad" "$@" &
 	wait $!
 	exit $?
 fi
@@ -95,7 +97,9 @@ stop 0
 
 # ---- a folder of its own ----
 mkdir -m 750 "$tmp/var"
-cp -p "$net/genesis" "$tmp/var" && chown root: "$tmp/var/genesis"
+for file in genesis list credentials credential; do
+	cp -p "$net/$file" "$tmp/var" && chown root: "$tmp/var/$file"
+done
 start "$tmp/var"
 ready "its own folder" "$tmp/var"
 owner nobody "$tmp/var" "$tmp/var/genesis"
@@ -123,6 +127,7 @@ cat >"$tmp/unit.sh" <<'END'
 	shift 3
 	{ mount --make-rprivate / && mount -t tmpfs none /var/lib && mount -t tmpfs none /run; } 2>/dev/null || exit 77
 	mkdir -p /var/lib/ela/lab
+	for file in genesis list credentials credential; do cp "${config%/*}/$file" /var/lib/ela/lab && chown root: "/var/lib/ela/lab/$file"; done
 	chmod 750 /var/lib/ela/lab
 	for turn in first second; do
 		setpriv --bounding-set "-all,$caps" "$elad" "$@" --config "$config" --state-dir /var/lib/ela/lab >log 2>&1 </dev/null &

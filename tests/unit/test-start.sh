@@ -3,7 +3,7 @@
 # The end of ela init and ela join: elad is started and waited for. elad is a stand-in (elad-stand-in.c).
 # Usage: test-start.sh ELA STAND_IN SCHEMA.PY JSON.MD; exit 77 without root.
 set -u
-ela=$1 stand_in=$2 schema=$3 json_md=$4
+ela=$(realpath "$1") stand_in=$(realpath "$2") schema=$3 json_md=$4
 [ -x "$ela" ] && [ -x "$stand_in" ] || exit 99
 if [ "$(id -u)" -ne 0 ]; then
 	echo "needs root"
