@@ -85,7 +85,7 @@ static void go_above(struct ela_own_record *o, uint64_t incarnation)
 {
 	o->lease.incarnation = incarnation == UINT64_MAX ? UINT64_MAX : incarnation + 1;
 	o->lease.sequence = 0;
-	(void)write_file(o); /* tried again with the next record; without it, others' records show the way */
+	o->is_written = false;
 }
 
 int ela_own_record_new(const uint8_t network_id[ELA_NETWORK_LEN], const uint8_t node_private[32],
@@ -109,7 +109,7 @@ int ela_own_record_new(const uint8_t network_id[ELA_NETWORK_LEN], const uint8_t 
 		ela_own_record_free(o);
 		return err;
 	}
-	go_above(o, o->lease.incarnation);
+	go_above(o, o->lease.incarnation); /* written with the first record: until then nobody has heard of it */
 	*ret = o;
 	return 0;
 }
@@ -265,6 +265,7 @@ bool ela_own_record_shown(
 	if (is_known(o, lease, bytes, len))
 		return false;
 	go_above(o, lease->incarnation);
+	(void)write_file(o); /* tried again with the next record; without it, others' records show the way */
 	o->is_news = true;
 	if (ela_own_record_silent_until(o, now_ns) != 0)
 		return true;
