@@ -37,6 +37,7 @@ static void renew(void *data)
 	struct ela_network *network = data;
 	uint64_t next_ns = ela_own_record_turn(network->record, now_ns(network));
 
+	(void)ela_own_record_flush(network->record);
 	(void)ela_membership_flush(network->membership); /* what fails is tried again, and told by health */
 	(void)ela_contacts_write(&network->contacts, network->files, network->dirfd); /* likewise */
 	network->node->loop->ops->timer_set(network->renew, MIN(next_ns, now_ns(network) + FLUSH_NS));

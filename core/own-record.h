@@ -37,8 +37,7 @@ struct ela_own_record_ops {
 
 /*
  * dirfd stays the caller's and must stay open; -1: nothing is kept. A file that cannot be read fails
- * (ELA_OBJECT_ERROR); one that cannot be written does not: it is tried again with each record. file_ops:
- * ela_file_system.
+ * (ELA_OBJECT_ERROR). Nothing is written before the first flush or record. file_ops: ela_file_system.
  */
 int ela_own_record_new(const uint8_t network_id[ELA_NETWORK_LEN], const uint8_t node_private[32],
 	const struct ela_file_ops *file_ops, int dirfd, const struct ela_own_record_ops *ops, struct ela_own_record **ret,
