@@ -250,6 +250,16 @@ static uint32_t naive_core(const struct sim *s, uint32_t id, uint32_t k)
 	return best;
 }
 
+static uint32_t count_cores(const struct sim *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t k = 0; k < s->n; k++)
+		n += is_core(s, k);
+	return n;
+}
+
+/* Each record, with its role, and countersigned unless its node is the only core. */
 static bool knows_all(const struct sim *s, uint32_t i)
 {
 	uint32_t up = 0;
@@ -261,7 +271,8 @@ static bool knows_all(const struct sim *s, uint32_t i)
 			continue;
 		up++;
 		known = ela_directory_find(s->nodes[i].node->directory, sim_ring_id(s, k));
-		if (!known || known->lease.role != (is_core(s, k) ? ELA_LEASE_CORE : ELA_LEASE_EDGE))
+		if (!known || known->lease.role != (is_core(s, k) ? ELA_LEASE_CORE : ELA_LEASE_EDGE) ||
+			(known->since_s == 0 && (!is_core(s, k) || count_cores(s) > 1)))
 			return false;
 	}
 	return ela_directory_count(s->nodes[i].node->directory) == up;
@@ -270,14 +281,11 @@ static bool knows_all(const struct sim *s, uint32_t i)
 static bool has_parents(struct sim *s, uint32_t i)
 {
 	struct ela_network_view view;
-	uint32_t cores = 0;
 
-	for (uint32_t k = 0; k < s->n; k++)
-		cores += is_core(s, k);
 	ela_network_view(s->nodes[i].network, &view);
 	if (!view.parent || view.parent->id != naive_core(s, sim_ring_id(s, i), 0) || !view.parent->tx_shadow)
 		return false;
-	if (cores < 2)
+	if (count_cores(s) < 2)
 		return view.spare == NULL;
 	return view.spare && view.spare->id == naive_core(s, sim_ring_id(s, i), 1) && view.spare->tx_shadow;
 }
@@ -302,7 +310,8 @@ void sim_ring_explain(struct sim *s)
 
 		if (!text)
 			continue;
-		(void)fprintf(stderr, "# node %u: %s\n", i, text);
+		(void)fprintf(
+			stderr, "# node %u: %s (%u records)\n", i, text, ela_directory_count(s->nodes[i].node->directory));
 		for (uint32_t k = 0; k < s->n; k++) {
 			const struct ela_known *known = ela_directory_find(s->nodes[i].node->directory, sim_ring_id(s, k));
 
@@ -311,6 +320,7 @@ void sim_ring_explain(struct sim *s)
 				: s->nodes[k].node ? "n edge"
 								   : " dead node",
 				!known                                ? "nothing"
+				: known->since_s == 0                 ? "not countersigned"
 				: known->lease.role == ELA_LEASE_CORE ? "a core"
 													  : "an edge");
 		}

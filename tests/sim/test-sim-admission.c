@@ -13,7 +13,7 @@
 #include "own.h"
 #include "peer.h"
 
-#define FORM_NS (30 * ELA_SEC)
+#define FORM_NS (60 * ELA_SEC)
 
 static struct sim *world;
 static int reply_err;
