@@ -68,6 +68,28 @@ const struct ela_held_lease *ela_lease_table_of(const struct ela_lease_table *t,
 	return if_on(t, g_hash_table_lookup(t->by_key, node_hash));
 }
 
+static gint by_rising_address(gconstpointer a, gconstpointer b)
+{
+	uint32_t left = (*(const struct ela_held_lease *const *)a)->address;
+	uint32_t right = (*(const struct ela_held_lease *const *)b)->address;
+
+	return left < right ? -1 : left > right;
+}
+
+GPtrArray *ela_lease_table_all(const struct ela_lease_table *t)
+{
+	GPtrArray *all = g_ptr_array_new();
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, t->by_address);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		if (!is_over(t, value))
+			g_ptr_array_add(all, value);
+	g_ptr_array_sort(all, by_rising_address);
+	return all;
+}
+
 uint32_t ela_lease_table_count(const struct ela_lease_table *t)
 {
 	return g_hash_table_size(t->by_address);

@@ -62,6 +62,8 @@ void ela_lease_table_recheck(struct ela_lease_table *t);
 /* NULL: the address is free; the key has none. */
 const struct ela_held_lease *ela_lease_table_at(const struct ela_lease_table *t, uint32_t address);
 const struct ela_held_lease *ela_lease_table_of(const struct ela_lease_table *t, const uint8_t node_hash[ELA_HASH_LEN]);
+/* struct ela_held_lease * by rising address; g_ptr_array_unref. */
+GPtrArray *ela_lease_table_all(const struct ela_lease_table *t);
 uint32_t ela_lease_table_count(const struct ela_lease_table *t); /* also those that are over and not cleared away */
 
 #endif

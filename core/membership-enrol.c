@@ -377,35 +377,77 @@ static struct ela_user *find_user(struct ela_userlist *list, const uint8_t *hash
 	return NULL;
 }
 
-/* The user whom a claim makes, or whose machine it is. NULL: he is not in the list. */
-static struct ela_user *user_of(struct ela_userlist *list, const struct ela_claim *claim)
+static bool has_name(const struct ela_userlist *list, const char *name)
 {
-	struct ela_user *user = find_user(list, claim->grant.is_machine ? claim->grant.signer : claim->user.hash);
+	for (uint32_t i = 0; i < list->n_users; i++)
+		if (strcmp(list->users[i].name, name) == 0)
+			return true;
+	return false;
+}
 
-	if (user || claim->grant.is_machine)
-		return user;
+static bool is_reserved(const struct ela_userlist *list, uint32_t address)
+{
+	for (uint32_t i = 0; i < list->n_users; i++)
+		for (uint32_t k = 0; k < list->users[i].reserved.n; k++)
+			if (list->users[i].reserved.addresses[k] == address)
+				return true;
+	return false;
+}
+
+/* A new user, with those of his addresses that nobody has by now. */
+static struct ela_user *add_guest(struct ela_userlist *list, const struct ela_claim *claim)
+{
+	struct ela_reserved reserved = {0};
+	struct ela_user *user;
+
+	for (uint32_t i = 0; i < claim->grant.reserved.n; i++)
+		if (!is_reserved(list, claim->grant.reserved.addresses[i]))
+			reserved.addresses[reserved.n++] = claim->grant.reserved.addresses[i];
 	user = ela_userlist_add_user(list);
 	memcpy(user->name, claim->grant.user, sizeof user->name);
 	user->key = claim->user;
 	user->rights = claim->grant.rights;
-	user->reserved = claim->grant.reserved;
+	user->reserved = reserved;
 	return user;
+}
+
+/* The user whom a claim makes, or whose machine it is. NULL: he is not in the list, and cannot be. */
+static struct ela_user *user_of(struct ela_userlist *list, const struct ela_claim *claim)
+{
+	struct ela_user *user = find_user(list, claim->grant.is_machine ? claim->grant.signer : claim->user.hash);
+
+	if (user || claim->grant.is_machine || has_name(list, claim->grant.user))
+		return user;
+	return add_guest(list, claim);
+}
+
+/* False: there is no room for it. */
+static bool fold_one(struct ela_userlist *list, const struct ela_held_enrolment *held)
+{
+	const struct ela_claim *claim = &held->enrolment.claim;
+	struct ela_used_token *token;
+	struct ela_user *user;
+
+	if (folded_holder(list, claim->grant.token_key)) /* a list that is not written yet has it */
+		return true;
+	user = user_of(list, claim);
+	if (!user || user->n_tokens == ELA_USER_TOKENS_MAX)
+		return false;
+	token = &user->tokens[user->n_tokens++];
+	memcpy(token->key, claim->grant.token_key, 32);
+	memcpy(token->key_hash, held->token_hash, ELA_HASH_LEN);
+	memcpy(token->holder, ela_claim_holder(claim), ELA_HASH_LEN);
+	return true;
 }
 
 int ela_membership_fold(const struct ela_membership *m, struct ela_userlist *list)
 {
-	for (guint i = 0; i < m->enrolments->len; i++) {
-		const struct ela_claim *claim = &at(m, i)->enrolment.claim;
-		struct ela_user *user = counts(m, at(m, i)) ? user_of(list, claim) : NULL;
+	int err = 0;
 
-		if (!user)
-			continue;
-		if (user->n_tokens == ELA_USER_TOKENS_MAX)
-			return -ENOSPC;
-		memcpy(user->tokens[user->n_tokens].key, claim->grant.token_key, 32);
-		memcpy(user->tokens[user->n_tokens].key_hash, at(m, i)->token_hash, ELA_HASH_LEN);
-		memcpy(user->tokens[user->n_tokens].holder, ela_claim_holder(claim), ELA_HASH_LEN);
-		user->n_tokens++;
-	}
-	return 0;
+	if (list->epoch == m->revoked_epoch)
+		(void)ela_revoked_merge(&list->revoked, &m->revoked); /* which may be there already */
+	for (guint i = 0; i < m->enrolments->len; i++)
+		if (counts(m, at(m, i)) && !fold_one(list, at(m, i)))
+			err = -ENOSPC;
+	return err;
 }

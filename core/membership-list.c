@@ -35,6 +35,11 @@ GBytes *ela_membership_newest_bytes(const struct ela_membership *m)
 	return newest(m)->bytes;
 }
 
+GBytes *ela_membership_fork(const struct ela_membership *m, uint32_t i)
+{
+	return i < m->n_forks ? m->forks[i].bytes : NULL;
+}
+
 /* Keys stay revoked within an epoch, whatever its lists say later; a new owner begins anew. */
 static void take_revoked(struct ela_membership *m, const struct ela_userlist *list)
 {

@@ -75,6 +75,15 @@ bool ela_membership_has_slot(const struct ela_membership *m, const uint8_t user_
 	return false;
 }
 
+const struct ela_credential *ela_membership_held(const struct ela_membership *m, uint32_t i, GBytes **ret_bytes)
+{
+	if (i >= m->credentials->len)
+		return NULL;
+	if (ret_bytes)
+		*ret_bytes = at(m, i)->bytes;
+	return &at(m, i)->credential;
+}
+
 /* ---- is it still good? ---- */
 
 /* Another credential of the slot that is better: a higher serial, or, of one serial, the smaller hash. */

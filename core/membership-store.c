@@ -178,6 +178,11 @@ static int load_named(struct ela_membership *m, enum ela_membership_file file, G
 	return err;
 }
 
+void ela_membership_set_judged(struct ela_membership *m, bool is_judged)
+{
+	m->is_loading = is_judged;
+}
+
 int ela_membership_load(struct ela_membership *m, GError **error)
 {
 	int err = 0;

@@ -41,6 +41,12 @@ void ela_membership_free(struct ela_membership *m); /* takes NULL */
 /* Writes what could not be written. 0, or -errno of the disk: try again later. */
 int ela_membership_flush(struct ela_membership *m);
 
+/*
+ * What is offered until it is set back was held, and so judged, by this machine's elad: it is taken without being
+ * judged again, where judging depends on the moment. Of one that keeps nothing (dirfd -1).
+ */
+void ela_membership_set_judged(struct ela_membership *m, bool is_judged);
+
 /* Changes whenever somebody may have lost or got a right: time to look at every session, lease and record again. */
 uint64_t ela_membership_generation(const struct ela_membership *m);
 /* max(wall clock, the greatest issue time that the owner signed). */
@@ -62,6 +68,8 @@ GBytes *ela_membership_genesis_bytes(const struct ela_membership *m);
 const struct ela_userlist *ela_membership_list(const struct ela_membership *m);
 const struct ela_userlist *ela_membership_newest(const struct ela_membership *m);
 GBytes *ela_membership_newest_bytes(const struct ela_membership *m);
+/* Number i of the lists that contradict it; NULL behind the last. */
+GBytes *ela_membership_fork(const struct ela_membership *m, uint32_t i);
 
 /* ---- users ---- */
 
@@ -88,7 +96,10 @@ int ela_membership_admit(struct ela_membership *m, const void *claim, size_t len
 	const uint8_t node_private[32], uint64_t wall_s, GBytes **ret, GError **error);
 /* Number i, for whoever asks; NULL behind the last. Those that lost are among them: all nodes must hear of both. */
 GBytes *ela_membership_enrolment(const struct ela_membership *m, uint32_t i);
-/* Enters everybody enrolled into a list that is to be signed, so that its users need no enrolment. -ENOSPC. */
+/*
+ * Enters everybody enrolled, and every key that was revoked in the list's epoch, into a list that is to be signed.
+ * -ENOSPC: some have no room there, or have a name that another user has; they stay enrolled.
+ */
 int ela_membership_fold(const struct ela_membership *m, struct ela_userlist *list);
 
 /* ---- nodes ---- */
@@ -105,6 +116,9 @@ int ela_membership_check(const struct ela_membership *m, const struct ela_creden
 const struct ela_credential *ela_membership_credential(
 	const struct ela_membership *m, const uint8_t hash[ELA_HASH_LEN]);
 GBytes *ela_membership_credential_bytes(const struct ela_membership *m, const uint8_t hash[ELA_HASH_LEN]);
+
+/* Number i of those that were taken, with its object (may be NULL); NULL behind the last. Borrowed likewise. */
+const struct ela_credential *ela_membership_held(const struct ela_membership *m, uint32_t i, GBytes **ret_bytes);
 
 /* One with this Ed25519 key that is good now; NULL: there is none. Borrowed until the next offer. */
 const struct ela_credential *ela_membership_node(const struct ela_membership *m, const uint8_t node_hash[ELA_HASH_LEN]);
