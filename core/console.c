@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define CALL_NS (10 * ELA_SEC)
+#define READ_MAX 65536u
 #define PAUSE_NS ELA_SEC /* without descriptors the listener stays ready: looking again at once would be a spin */
 
 /* What a connection does. */
@@ -25,9 +26,9 @@ struct conn {
 	struct ela_timer *timer;
 	enum phase phase;
 	bool last; /* closes when the reply is out */
-	size_t len;
-	char line[ELA_REQUEST_MAX + 1];
-	GString *out; /* of WRITING; [written, len) is left */
+	GByteArray *in; /* what was received and not taken */
+	guint searched; /* so much of it has no end of line */
+	GString *out;   /* of WRITING; [written, len) is left */
 	size_t written;
 };
 
@@ -54,6 +55,7 @@ static void close_conn(struct conn *conn)
 	(void)close(conn->fd); /* nothing to lose */
 	if (conn->out)
 		(void)g_string_free(conn->out, TRUE); /* which returns NULL */
+	g_byte_array_unref(conn->in);
 	g_free(conn);
 }
 
@@ -119,29 +121,37 @@ static void reply_and_close(struct conn *conn, const char *text)
 
 /* ---- requests ---- */
 
+static guint request_max(const struct conn *conn)
+{
+	return conn->call.may_change ? ELA_REQUEST_MAX_CHANGE : ELA_REQUEST_MAX;
+}
+
 /* Takes a whole line out of what was received, if there is one. */
 static void next_request(struct conn *conn)
 {
-	char line[ELA_REQUEST_MAX + 1];
-	char *end = memchr(conn->line, '\n', conn->len);
-	size_t len = end ? (size_t)(end - conn->line) : 0;
+	const uint8_t *end = memchr(conn->in->data + conn->searched, '\n', conn->in->len - conn->searched);
+	guint len = end ? (guint)(end - conn->in->data) : 0;
+	g_autofree char *line = NULL;
 
 	if (!end) {
-		if (conn->len == ELA_REQUEST_MAX)
+		conn->searched = conn->in->len;
+		if (conn->in->len == request_max(conn))
 			reply_and_close(conn, conn->console->long_line);
 		return;
 	}
-	memcpy(line, conn->line, len);
+	line = g_malloc(len + 1);
+	memcpy(line, conn->in->data, len);
 	line[len] = '\0';
-	conn->len -= len + 1;
-	memmove(conn->line, end + 1, conn->len);
+	(void)g_byte_array_remove_range(conn->in, 0, len + 1); /* the array itself */
+	conn->searched = 0;
 	enter(conn, WAITING);
 	conn->console->fn(conn->console->data, &conn->call, line, len);
 }
 
 static void read_in(struct conn *conn)
 {
-	ssize_t n = recv(conn->fd, conn->line + conn->len, ELA_REQUEST_MAX - conn->len, 0);
+	uint8_t buf[READ_MAX];
+	ssize_t n = recv(conn->fd, buf, MIN(sizeof buf, request_max(conn) - conn->in->len), 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -149,7 +159,7 @@ static void read_in(struct conn *conn)
 		close_conn(conn);
 		return;
 	}
-	conn->len += (size_t)n;
+	g_byte_array_append(conn->in, buf, (guint)n);
 	next_request(conn);
 }
 
@@ -177,6 +187,7 @@ static void add_conn(struct ela_console *console, int fd)
 
 	conn->console = console;
 	conn->fd = fd;
+	conn->in = g_byte_array_new();
 	conn->call.reply = reply;
 	conn->call.may_change = ela_access_may_change(&console->listener->access, fd);
 	conn->watch = loop->ops->watch_new(loop, fd, ELA_EVENT_READ, conn_ready, conn);

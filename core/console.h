@@ -3,8 +3,8 @@
  * console: connections of the control socket: one request a line in, one reply a line out. Control thread. It knows
  * nothing of what is asked: verbs.h does.
  *
- * Limits: 8 connections, 4 KiB a request, 10 s for a request to come, for its reply to be found and for the reply to be
- * read. One request at a time; the next is read when the reply is out.
+ * Limits: 8 connections, 4 KiB a request (704 KiB of who may change something), 10 s for a request to come, for its
+ * reply to be found and for the reply to be read. One request at a time; the next is read when the reply is out.
  */
 #ifndef ELA_CORE_CONSOLE_H
 #define ELA_CORE_CONSOLE_H
@@ -13,7 +13,8 @@
 #include "loop.h"
 
 #define ELA_CONSOLE_MAX 8u
-#define ELA_REQUEST_MAX 4096u /* bytes, the end of line included */
+#define ELA_REQUEST_MAX 4096u                 /* bytes, the end of line included */
+#define ELA_REQUEST_MAX_CHANGE (704u * 1024u) /* of who may change something: the largest signed object in base64 */
 
 struct ela_console;
 

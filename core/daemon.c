@@ -218,6 +218,13 @@ static void leave(void *data)
 	g_main_loop_quit(daemon->main_loop);
 }
 
+static int offer_list(void *data, const void *bytes, size_t len, GError **error)
+{
+	struct daemon *daemon = data;
+
+	return daemon->network ? ela_network_offer_list(daemon->network, bytes, len, error) : -ENOSYS;
+}
+
 static void tell_health(void *data, ela_health_fn fn, void *fn_data)
 {
 	const struct daemon *daemon = data;
@@ -249,7 +256,7 @@ static bool listen_for_commands(struct daemon *daemon, GError **error)
 
 static void take_commands(struct daemon *daemon)
 {
-	const struct ela_verbs_owner owner = {reload, leave, tell_health, daemon};
+	const struct ela_verbs_owner owner = {reload, leave, offer_list, tell_health, daemon};
 
 	daemon->verbs = ela_verbs_new(daemon->node, daemon->log, &owner);
 	daemon->console =

@@ -39,6 +39,8 @@ static void renew(void *data)
 
 	(void)ela_own_record_flush(network->record);
 	(void)ela_membership_flush(network->membership); /* what fails is tried again, and told by health */
+	if (network->generation != ela_membership_generation(network->membership))
+		chore(network); /* what was written by that gives rights */
 	(void)ela_contacts_write(&network->contacts, network->files, network->dirfd); /* likewise */
 	network->node->loop->ops->timer_set(network->renew, MIN(next_ns, now_ns(network) + FLUSH_NS));
 }
@@ -420,19 +422,21 @@ void ela_network_free(struct ela_network *network)
 void ela_network_view(const struct ela_network *network, struct ela_network_view *ret)
 {
 	const struct ela_userlist *list = ela_membership_newest(network->membership);
-	const struct ela_user *user = list ? ela_userlist_user(list, network->self.user) : NULL;
+	const struct ela_cores *cores = ela_directory_cores(network->directory);
 
 	*ret = (struct ela_network_view){
 		.is_in = network->lease.id != 0,
 		.is_alone = network->is_alone,
 		.role = network->lease.role,
 		.reason = network->lease.id != 0 ? network->reason : network->missing,
-		.user = user ? user->name : NULL,
 		.parent = ela_neighbours_parent(network->neighbours),
 		.spare = ela_neighbours_spare(network->neighbours),
-		.n_cores = ela_directory_cores(network->directory)->n,
+		.n_cores = cores->n,
 		.n_nodes = ela_directory_count(network->directory),
 	};
+	(void)ela_membership_user_name(network->membership, network->self.user, ret->user); /* else "" */
+	if (ela_cores_has(cores, network->lease.id))
+		ret->place = ela_cores_position(cores, network->lease.id) + 1;
 	ret->n_places = network->lease.n_places;
 	memcpy(ret->places, network->lease.places, sizeof ret->places);
 	if (list) {

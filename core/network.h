@@ -43,14 +43,35 @@ struct ela_network_view {
 	bool is_alone; /* it is a ring of one by necessity */
 	enum ela_lease_role role;
 	const char *reason;                     /* why this role, or what is missing to be in; never NULL */
-	const char *user;                       /* NULL: not known yet */
+	char user[ELA_NAME_ROOM];               /* "": not known yet */
 	uint64_t epoch, version, valid_until_s; /* of the list; version 0: none */
 	struct ela_peer *parent, *spare;        /* NULL: none */
 	uint32_t n_cores, n_nodes;              /* of the ring; records that are known */
+	uint32_t place;                         /* of its ID among those of the cores, from 1; 0: it is no core */
 	uint32_t n_places;                      /* where it can be called */
 	struct ela_place places[ELA_LEASE_PLACES];
 };
 void ela_network_view(const struct ela_network *network, struct ela_network_view *ret);
+/* What the network says of a peer. */
+struct ela_network_peer {
+	char user[ELA_NAME_ROOM]; /* "": not known */
+	bool has_record;          /* the rest is from its record */
+	enum ela_lease_role role;
+	uint32_t parent; /* of an edge, else 0 */
+};
+void ela_network_peer(const struct ela_network *network, const struct ela_peer *peer, struct ela_network_peer *ret);
+
+/* ---- network-tell.c ---- */
+
+/*
+ * A list from this node's own user, by the control socket: what it takes away applies at once, all of it when it is on
+ * the disk; the neighbours hear of it. 0, or as ela_membership_offer_list(); -ENOTUNIQ: it contradicts the one held,
+ * and was not taken: two were made at the same time.
+ */
+int ela_network_offer_list(struct ela_network *network, const void *bytes, size_t len, GError **error);
+/* "objects" and "leases" of docs/json.md, as members of a JSON object. */
+void ela_network_tell_objects(const struct ela_network *network, GString *text);
+void ela_network_tell_leases(const struct ela_network *network, GString *text);
 /* Calls fn for what a person should see to. */
 void ela_network_health(
 	const struct ela_network *network, void (*fn)(void *data, const char *text, const char *remedy), void *data);

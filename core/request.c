@@ -9,16 +9,19 @@
 
 static const struct {
 	const char *name;
-	const char *argument; /* the member that it takes, NULL = none */
+	const char *argument, *object; /* the members that it takes, NULL = none */
 	bool changes;
 } verbs[] = {
-	[ELA_VERB_STATUS] = {"status", NULL, false},
-	[ELA_VERB_PEERS] = {"peers", NULL, false},
-	[ELA_VERB_PING] = {"ping", "node", false},
-	[ELA_VERB_WHY] = {"why", "node", false},
-	[ELA_VERB_RELOAD] = {"reload", NULL, true},
-	[ELA_VERB_LOG] = {"log", "level", true},
-	[ELA_VERB_LEAVE] = {"leave", NULL, true},
+	[ELA_VERB_STATUS] = {"status", NULL, NULL, false},
+	[ELA_VERB_PEERS] = {"peers", NULL, NULL, false},
+	[ELA_VERB_PING] = {"ping", "node", NULL, false},
+	[ELA_VERB_WHY] = {"why", "node", NULL, false},
+	[ELA_VERB_LEASES] = {"leases", NULL, NULL, false},
+	[ELA_VERB_OBJECTS] = {"objects", NULL, NULL, false},
+	[ELA_VERB_RELOAD] = {"reload", NULL, NULL, true},
+	[ELA_VERB_LOG] = {"log", "level", NULL, true},
+	[ELA_VERB_LEAVE] = {"leave", NULL, NULL, true},
+	[ELA_VERB_OFFER] = {"offer", "kind", "object", true},
 };
 
 GString *ela_reply_begin(void)
@@ -76,7 +79,8 @@ static GString *refuse_members(const struct ela_json *json, size_t verb)
 		const char *key = ela_json_item(json, i)->key;
 		g_autofree char *quoted = NULL;
 
-		if (strcmp(key, "verb") == 0 || g_strcmp0(key, verbs[verb].argument) == 0)
+		if (strcmp(key, "verb") == 0 || g_strcmp0(key, verbs[verb].argument) == 0 ||
+			g_strcmp0(key, verbs[verb].object) == 0)
 			continue;
 		quoted = ela_report_quote(key);
 		return ela_refusal(ELA_CODE_USAGE, NULL, "%s takes no %s", verbs[verb].name, quoted);
@@ -84,9 +88,17 @@ static GString *refuse_members(const struct ela_json *json, size_t verb)
 	return NULL;
 }
 
+/* A member that the verb needs, or key NULL. False: it is not there, or empty. */
+static bool take(const struct ela_json *json, const char *key, const char **ret)
+{
+	if (key)
+		*ret = ela_json_get_string(json, key);
+	return !key || (*ret && **ret);
+}
+
 static GString *refuse(const struct ela_json *json, struct ela_request *ret)
 {
-	const char *name = ela_json_get_string(json, "verb"), *argument = NULL;
+	const char *name = ela_json_get_string(json, "verb"), *argument = NULL, *object = NULL;
 	size_t verb;
 	GString *refusal;
 
@@ -98,13 +110,14 @@ static GString *refuse(const struct ela_json *json, struct ela_request *ret)
 	refusal = refuse_members(json, verb);
 	if (refusal)
 		return refusal;
-	if (verbs[verb].argument) {
-		argument = ela_json_get_string(json, verbs[verb].argument);
-		if (!argument || !*argument)
-			return ela_refusal(ELA_CODE_USAGE, NULL, "%s needs \"%s\", a string", name, verbs[verb].argument);
-	}
-	*ret = (struct ela_request){
-		.verb = (enum ela_verb)verb, .changes = verbs[verb].changes, .argument = g_strdup(argument)};
+	if (!take(json, verbs[verb].argument, &argument))
+		return ela_refusal(ELA_CODE_USAGE, NULL, "%s needs \"%s\", a string", name, verbs[verb].argument);
+	if (!take(json, verbs[verb].object, &object))
+		return ela_refusal(ELA_CODE_USAGE, NULL, "%s needs \"%s\", a string", name, verbs[verb].object);
+	*ret = (struct ela_request){.verb = (enum ela_verb)verb,
+		.changes = verbs[verb].changes,
+		.argument = g_strdup(argument),
+		.object = g_strdup(object)};
 	return NULL;
 }
 
@@ -123,5 +136,6 @@ bool ela_request_parse(const char *line, size_t len, struct ela_request *ret, GS
 void ela_request_clear(struct ela_request *request)
 {
 	g_free(request->argument);
-	request->argument = NULL;
+	g_free(request->object);
+	request->argument = request->object = NULL;
 }

@@ -29,15 +29,19 @@ enum ela_verb {
 	ELA_VERB_PEERS,
 	ELA_VERB_PING,
 	ELA_VERB_WHY,
+	ELA_VERB_LEASES,
+	ELA_VERB_OBJECTS,
 	ELA_VERB_RELOAD,
 	ELA_VERB_LOG,
 	ELA_VERB_LEAVE,
+	ELA_VERB_OFFER,
 };
 
 struct ela_request {
 	enum ela_verb verb;
 	bool changes;   /* the verb changes what elad does: not for everybody */
-	char *argument; /* of ping and why: the node; of log: the level; else NULL */
+	char *argument; /* of ping and why: the node; of log: the level; of offer: the kind; else NULL */
+	char *object;   /* of offer: base64; else NULL */
 };
 
 /*

@@ -88,14 +88,20 @@ static void reason_place(const struct ela_peer *peer, GString *text)
 	const char *name = tx->transport->instance->loaded->descriptor->name;
 	char remote[64];
 
+	if (tx->via) {
+		reason(text, "relayed by %s, which is reached by %s: there is no direct session with it that works",
+			tx->via->name, name);
+		return;
+	}
 	(void)ela_addr_text(&tx->path.remote, remote); /* remote itself */
 	if (!tx->session->with.initiator)
 		reason(text, "%s at %s: it called us there, or moved there and answered a challenge", name, remote);
 	else if (way && way->answered_ns)
-		reason(text, "%s at %s: a configured way, and the first that answered", name, remote);
+		reason(text, "%s at %s: %s, and the first that answered", name, remote,
+			peer->made ? "a place that its record names" : "a configured way");
 	else
 		reason(text, "%s at %s: where it last proved to be", name, remote);
-	for (uint32_t i = 0; peer->config->transports[i]; i++) {
+	for (uint32_t i = 0; !peer->made && peer->config->transports[i]; i++) {
 		if (strcmp(peer->config->transports[i], name) == 0)
 			break;
 		reason(text, "%s comes before %s in its section, and is not in use: see the ways", peer->config->transports[i],
@@ -133,7 +139,11 @@ static void reason_mtu(const struct ela_peer *peer, GString *text)
 
 static void reason_absence(const struct ela_peer *peer, GString *text)
 {
-	if (!peer->config->n_endpoints)
+	if (peer->made && peer->via)
+		reason(text, "it should be reached through %s, and has not answered", peer->via->name);
+	else if (peer->made && !peer->config->n_endpoints)
+		reason(text, "its record names no place where this node may call it: it calls, or is reached through others");
+	else if (!peer->config->n_endpoints)
 		reason(text, "its section has no endpoint: it must call us%s", peer->called_ns ? "" : ", and never has");
 	else if (!peer->n_addrs)
 		reason(text, "its endpoint is a name that does not resolve");
@@ -142,6 +152,63 @@ static void reason_absence(const struct ela_peer *peer, GString *text)
 	if (peer->retry_ns)
 		reason(text, "the next try comes in %.1f s",
 			MAX(0, ((double)peer->retry_ns - (double)ela_loop_now(peer->node->loop)) / 1e9));
+}
+
+/* ---- hops ---- */
+
+static struct ela_peer *peer_of_id(struct ela_node *node, uint32_t id)
+{
+	const struct ela_peers *peers = ela_peers_list(node);
+
+	for (uint32_t i = 0; id != 0 && i < peers->n; i++)
+		if (peers->v[i]->id == id)
+			return peers->v[i];
+	return NULL;
+}
+
+void ela_tell_relays(const struct ela_peer *peer, const struct ela_network_peer *view,
+	void (*fn)(void *data, const struct ela_peer *relay, const char *why), void *data)
+{
+	const struct ela_peer *first = peer->tx_shadow ? peer->tx_shadow->via : peer->via;
+	const struct ela_peer *parent = view->role == ELA_LEASE_EDGE ? peer_of_id(peer->node, view->parent) : NULL;
+	struct ela_network_view own = {0};
+
+	if (!first)
+		return;
+	if (peer->node->network)
+		ela_network_view(peer->node->network, &own);
+	if (first == parent)
+		fn(data, first, first == own.parent ? "the parent of both" : "its parent, as its record says");
+	else
+		fn(data, first,
+			first == own.parent  ? "our parent: the first core clockwise from our ID that answers"
+			: first == own.spare ? "our spare"
+								 : "a core that was the way there before, and still answers");
+	if (parent && parent != first)
+		fn(data, parent, "its parent, as its record says");
+}
+
+static void put_hop(void *data, const struct ela_peer *hop, const char *why)
+{
+	ela_json_open(data, NULL, '{');
+	ela_json_put(data, "name", hop->name);
+	ela_json_put(data, "why", why);
+	ela_json_close(data, '}');
+}
+
+/* All whom a packet passes, and the peer itself. */
+static void tell_hops(const struct ela_peer *peer, GString *text)
+{
+	struct ela_network_peer view = {0};
+
+	if (peer->node->network)
+		ela_network_peer(peer->node->network, peer, &view);
+	ela_json_open(text, "hops", '[');
+	ela_tell_relays(peer, &view, put_hop, text);
+	if (peer->tx_shadow)
+		put_hop(
+			text, peer, peer->tx_shadow->via ? "the node itself, by the relay before" : "the node itself, directly");
+	ela_json_close(text, ']');
 }
 
 static void tell_reasons(const struct ela_peer *peer, GString *text)
@@ -170,9 +237,10 @@ void ela_tell_why(const struct ela_peer *peer, GString *text)
 	ela_json_put(text, "name", peer->name);
 	ela_json_put(text, "state", ela_tell_state(peer));
 	ela_json_put(text, "transport", tx ? tx->transport->instance->loaded->descriptor->name : NULL);
-	ela_json_put(text, "remote", tx ? ela_addr_text(&tx->path.remote, remote) : NULL);
+	ela_json_put(text, "remote", tx && !tx->via ? ela_addr_text(&tx->path.remote, remote) : NULL);
 	ela_json_put(text, "called_by", !tx ? NULL : tx->session->with.initiator ? "us" : "it");
 	ela_json_put(text, "mtu_how", tx ? mtu_how(peer) : NULL);
+	tell_hops(peer, text);
 	tell_ways(peer, text);
 	tell_reasons(peer, text);
 	ela_json_close(text, '}');

@@ -104,9 +104,22 @@ static void tell_endpoints(const struct ela_network_view *view, GString *text)
 	ela_json_close(text, ']');
 }
 
+static void tell_ring(const struct ela_network_view *view, GString *text)
+{
+	ela_json_open(text, "ring", '{');
+	if (view->place != 0)
+		ela_json_put_int(text, "place", view->place);
+	else
+		ela_json_put_null(text, "place");
+	ela_json_put_int(text, "cores", view->n_cores);
+	ela_json_put_int(text, "nodes", view->n_nodes);
+	ela_json_put_bool(text, "alone", view->is_alone);
+	ela_json_close(text, '}');
+}
+
 static void tell_role(const struct ela_node *node, const struct ela_network_view *view, GString *text)
 {
-	static const char *const unknown[] = {"role", "reason", "parent", "spare", "endpoints", NULL};
+	static const char *const unknown[] = {"role", "reason", "parent", "spare", "endpoints", "ring", NULL};
 
 	if (!node->network) {
 		put_nulls(text, unknown);
@@ -117,6 +130,7 @@ static void tell_role(const struct ela_node *node, const struct ela_network_view
 	put_peer_id(text, "parent", view->parent);
 	put_peer_id(text, "spare", view->spare);
 	tell_endpoints(view, text);
+	tell_ring(view, text);
 }
 
 void ela_tell_node(struct ela_node *node, GString *text)
@@ -128,7 +142,7 @@ void ela_tell_node(struct ela_node *node, GString *text)
 	tell_network(node, &view, text);
 	ela_json_open(text, "self", '{');
 	ela_json_put(text, "name", node->config->name);
-	ela_json_put(text, "user", view.user);
+	ela_json_put(text, "user", *view.user != '\0' ? view.user : NULL);
 	put_addr(text, "address", &ela_own(node)->ip4.addr);
 	put_addr(text, "address6", &ela_own(node)->ip6.addr);
 	if (ela_own_id(node) != 0)
@@ -189,20 +203,27 @@ static void put_loss(GString *text, struct ela_session *s)
 		ela_json_put_number(text, "loss", MAX(0, 1 - (double)traffic.rx_frames / (double)traffic.rx_sent), 4);
 }
 
-static void tell_path(const struct ela_peer *peer, GString *text)
+static void put_via(void *data, const struct ela_peer *relay, const char *why)
+{
+	(void)why;
+	ela_json_put(data, NULL, relay->name);
+}
+
+static void tell_path(const struct ela_peer *peer, const struct ela_network_peer *view, GString *text)
 {
 	static const char *const unknown[] = {"transport", "remote", "rtt_ms", "loss", "mtu", "suite", NULL};
 	const struct ela_tx *tx = peer->tx_shadow;
 	char remote[64];
 
 	ela_json_open(text, "via", '[');
+	ela_tell_relays(peer, view, put_via, text);
 	ela_json_close(text, ']');
 	if (!tx) {
 		put_nulls(text, unknown);
 		return;
 	}
 	ela_json_put(text, "transport", tx->transport->instance->loaded->descriptor->name);
-	ela_json_put(text, "remote", ela_addr_text(&tx->path.remote, remote));
+	ela_json_put(text, "remote", tx->via ? NULL : ela_addr_text(&tx->path.remote, remote));
 	if (peer->rtt_last_ns)
 		ela_json_put_number(text, "rtt_ms", (double)peer->rtt_last_ns / 1e6, 3);
 	else
@@ -212,22 +233,33 @@ static void tell_path(const struct ela_peer *peer, GString *text)
 	ela_json_put(text, "suite", tx->session->with.suite->suite->name);
 }
 
+static const char *role_of(const struct ela_network_peer *view)
+{
+	static const char *const names[] = {
+		[ELA_LEASE_JOINING] = "joining", [ELA_LEASE_CORE] = "core", [ELA_LEASE_EDGE] = "edge"};
+
+	return view->has_record ? names[view->role] : NULL;
+}
+
 static void tell_peer(const struct ela_peer *peer, GString *text)
 {
 	const struct ela_addr address4 = own_address(peer->config, ELA_ADDR_IP4);
 	const struct ela_addr address6 = own_address(peer->config, ELA_ADDR_IP6);
+	struct ela_network_peer view = {0};
 	struct ela_session_traffic traffic;
 
+	if (peer->node->network)
+		ela_network_peer(peer->node->network, peer, &view);
 	ela_peer_traffic(peer, &traffic);
 	ela_json_open(text, NULL, '{');
 	ela_json_put(text, "name", peer->name);
-	ela_json_put_null(text, "user");
+	ela_json_put(text, "user", *view.user != '\0' ? view.user : NULL);
 	put_addr(text, "address", &address4);
 	put_addr(text, "address6", &address6);
 	put_id(text, "id", peer->id);
-	ela_json_put_null(text, "role");
+	ela_json_put(text, "role", role_of(&view));
 	ela_json_put(text, "state", ela_tell_state(peer));
-	tell_path(peer, text);
+	tell_path(peer, &view, text);
 	ela_json_put_count(text, "rx_bytes", traffic.rx_bytes);
 	ela_json_put_count(text, "tx_bytes", traffic.tx_bytes);
 	ela_json_put_count(text, "age_s", (ela_loop_now(peer->node->loop) - peer->changed_ns) / ELA_SEC);

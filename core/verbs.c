@@ -4,6 +4,8 @@
 
 #include "inet.h"
 #include "json.h"
+#include "network.h"
+#include "object.h"
 #include "peer.h"
 #include "ping.h"
 #include "report.h"
@@ -13,6 +15,9 @@
 #include <errno.h>
 
 #define PING_TIMEOUT_NS (2 * ELA_SEC)
+#define BASE64_MAX (4u * ((ELA_OBJECT_LIST_MAX + 2u) / 3u))
+
+G_STATIC_ASSERT(BASE64_MAX + 128u <= ELA_REQUEST_MAX_CHANGE); /* with what is around it in its request */
 
 struct ela_verbs {
 	struct ela_node *node;
@@ -196,6 +201,46 @@ static GString *set_level(struct ela_verbs *verbs, const char *text)
 	return done(text);
 }
 
+static GString *refuse_static(void)
+{
+	return ela_refusal(ELA_CODE_FAILED, "ela init makes one that has users", "this is a network of static peers");
+}
+
+/* NULL unless it is base64 and nothing else. */
+static GBytes *decode(const char *base64)
+{
+	gsize len;
+	g_autofree guchar *bytes = g_base64_decode(base64, &len);
+	g_autofree char *again = g_base64_encode(bytes, len);
+
+	return strcmp(again, base64) == 0 ? g_bytes_new_take(g_steal_pointer(&bytes), len) : NULL;
+}
+
+static GString *offer(struct ela_verbs *verbs, const struct ela_request *request)
+{
+	g_autofree char *quoted = ela_report_quote(request->argument);
+	g_autoptr(GBytes) bytes = decode(request->object);
+	g_autoptr(GError) error = NULL;
+	gsize len;
+	const void *data;
+	int err;
+
+	if (strcmp(request->argument, "list") != 0)
+		return ela_refusal(ELA_CODE_USAGE, NULL, "an object of kind %s is not taken; expected list", quoted);
+	if (!bytes)
+		return ela_refusal(ELA_CODE_USAGE, NULL, "\"object\" is not base64");
+	data = g_bytes_get_data(bytes, &len);
+	err = verbs->owner.offer_list(verbs->owner.data, data, len, &error);
+	if (err == -ENOSYS)
+		return refuse_static();
+	if (err == 0) {
+		ela_logf(verbs->log, ELA_LOG_INFO, "elad", "list-taken from=control-socket");
+		return done("taken");
+	}
+	ela_logf(verbs->log, ELA_LOG_WARN, "elad", "list-refused from=control-socket reason=\"%s\"", error->message);
+	return ela_refusal(ELA_CODE_FAILED, NULL, "%s", error->message);
+}
+
 static void change(struct ela_verbs *verbs, struct ela_call *call, const struct ela_request *request)
 {
 	if (!call->may_change) {
@@ -205,6 +250,8 @@ static void change(struct ela_verbs *verbs, struct ela_call *call, const struct 
 		call->reply(call, reload(verbs));
 	} else if (request->verb == ELA_VERB_LOG) {
 		call->reply(call, set_level(verbs, request->argument));
+	} else if (request->verb == ELA_VERB_OFFER) {
+		call->reply(call, offer(verbs, request));
 	} else {
 		call->reply(call, done("leaving"));
 		verbs->owner.leave(verbs->owner.data);
@@ -237,6 +284,18 @@ static GString *tell_peers(struct ela_verbs *verbs)
 	return reply;
 }
 
+static GString *tell_network(struct ela_verbs *verbs, void (*tell)(const struct ela_network *network, GString *text))
+{
+	GString *reply;
+
+	if (!verbs->node->network)
+		return refuse_static();
+	reply = ela_reply_begin();
+	tell(verbs->node->network, reply);
+	ela_json_close(reply, '}');
+	return reply;
+}
+
 static GString *why(struct ela_verbs *verbs, const char *text)
 {
 	struct ela_peer *peer = find_peer(verbs->node, text);
@@ -248,6 +307,22 @@ static GString *why(struct ela_verbs *verbs, const char *text)
 	ela_tell_why(peer, reply);
 	ela_json_close(reply, '}');
 	return reply;
+}
+
+static GString *tell(struct ela_verbs *verbs, const struct ela_request *request)
+{
+	switch (request->verb) {
+	case ELA_VERB_WHY:
+		return why(verbs, request->argument);
+	case ELA_VERB_PEERS:
+		return tell_peers(verbs);
+	case ELA_VERB_LEASES:
+		return tell_network(verbs, ela_network_tell_leases);
+	case ELA_VERB_OBJECTS:
+		return tell_network(verbs, ela_network_tell_objects);
+	default:
+		return tell_status(verbs);
+	}
 }
 
 void ela_verbs_run(void *data, struct ela_call *call, const char *line, size_t len)
@@ -264,9 +339,7 @@ void ela_verbs_run(void *data, struct ela_call *call, const char *line, size_t l
 		change(verbs, call, &request);
 	else if (request.verb == ELA_VERB_PING)
 		ping(verbs, call, request.argument);
-	else if (request.verb == ELA_VERB_WHY)
-		call->reply(call, why(verbs, request.argument));
 	else
-		call->reply(call, request.verb == ELA_VERB_PEERS ? tell_peers(verbs) : tell_status(verbs));
+		call->reply(call, tell(verbs, &request));
 	ela_request_clear(&request);
 }

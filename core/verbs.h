@@ -17,6 +17,8 @@ struct ela_verbs_owner {
 	int (*reload)(void *data, GPtrArray *errors);
 	/* Ends the process, once the reply is out. */
 	void (*leave)(void *data);
+	/* A user list for the node's network: as ela_network_offer_list(), -ENOSYS without error in one of static peers. */
+	int (*offer_list)(void *data, const void *bytes, size_t len, GError **error);
 	/* What the process knows of its own health; calls fn for each. */
 	void (*health)(void *data, ela_health_fn fn, void *fn_data);
 	void *data;
@@ -35,6 +37,7 @@ void ela_verbs_run(void *data, struct ela_call *call, const char *line, size_t l
 	"{\"schema\":1,\"error\":{\"code\":1,\"text\":\"elad serves as many as it does at once\",\"remedy\":\"try "        \
 	"again\"}}"
 #define ELA_VERBS_LONG                                                                                                 \
-	"{\"schema\":1,\"error\":{\"code\":2,\"text\":\"a request has 4096 bytes at most\",\"remedy\":null}}"
+	"{\"schema\":1,\"error\":{\"code\":2,\"text\":\"a request has 4096 bytes at most, 720896 of who may change "       \
+	"something\",\"remedy\":null}}"
 
 #endif

@@ -8,10 +8,12 @@
 #include "input.h"
 #include "json.h"
 #include "lone.h"
+#include "object.h"
 #include "request.h"
 #include "toy.h"
 #include "verbs.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define LINES_MAX 64u /* of one input */
@@ -44,6 +46,13 @@ static void leave(void *data)
 	w.changed = true;
 }
 
+static int offer_list(void *data, const void *bytes, size_t len, GError **error)
+{
+	(void)data, (void)bytes;
+	w.changed = true;
+	return ela_object_refuse(error, EBADMSG, "%u bytes \"\n", (unsigned)len);
+}
+
 static void tell_health(void *data, ela_health_fn fn, void *fn_data)
 {
 	(void)data;
@@ -53,7 +62,7 @@ static void tell_health(void *data, ela_health_fn fn, void *fn_data)
 static void set_up(void)
 {
 	static const uint8_t knows[] = {2, 3, 0};
-	static const struct ela_verbs_owner owner = {reload, leave, tell_health, NULL};
+	static const struct ela_verbs_owner owner = {reload, leave, offer_list, tell_health, NULL};
 	const struct lone_spec spec = {.cipher = &toy_cipher, .number = 1, .knows = knows, .dials = true};
 
 	w.loop = ela_loop_virtual_new(1);
@@ -119,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint32_t len = (uint32_t)(end ? (size_t)(end - in.at) : in.left), got;
 		const uint8_t *line = input_bytes(&in, len, &got);
 
-		run_line(line, got > ELA_REQUEST_MAX - 1 ? ELA_REQUEST_MAX - 1 : got);
+		run_line(line, MIN(got, (w.may ? ELA_REQUEST_MAX_CHANGE : ELA_REQUEST_MAX) - 1));
 		if (in.left)
 			(void)input_u8(&in); /* the line's end */
 	}

@@ -280,17 +280,36 @@ START_TEST(lines)
 }
 END_TEST
 
+/* In pieces, each taken before the next comes. */
+static void say_long(int fd, const char *text)
+{
+	for (size_t at = 0, len = strlen(text), n; at < len; at += n) {
+		n = MIN(len - at, 60000);
+		ck_assert_int_eq(send(fd, text + at, n, MSG_NOSIGNAL), (int)n);
+		turn(&turner);
+	}
+}
+
+/* Of who may change something; the socket's own buffers are smaller. */
 START_TEST(longest_line)
 {
-	g_autofree char *fits = g_strnfill(ELA_REQUEST_MAX - 1, 'a'), *wanted = g_strconcat("may ", fits, "\n", NULL);
+	g_autofree char *fits = g_strnfill(ELA_REQUEST_MAX_CHANGE - 1, 'a');
+	g_autofree char *wanted = g_strconcat("may ", fits, "\n", NULL);
+	g_autoptr(GString) found = g_string_new(NULL);
+	char buf[65536];
+	ssize_t n;
 	int fd;
 
 	begin();
 	fd = client();
-	say(fd, fits);
+	say_long(fd, fits);
 	say(fd, "\n");
-	hear(fd, wanted);
-	say(fd, fits);
+	while ((n = recv(fd, buf, sizeof buf, 0)) > 0) {
+		g_string_append_len(found, buf, n);
+		turn(&turner);
+	}
+	ck_assert_str_eq(found->str, wanted);
+	say_long(fd, fits);
 	say(fd, "a");
 	hear(fd, "long line\n");
 	ck_assert(is_closed(fd));
@@ -488,10 +507,11 @@ static const struct person people[] = {
 	{STRANGER, STRANGER, 300, false, false}, {777, 777, 0, false, true}, /* who started elad */
 };
 
-static void as_person(const struct person *p, int result)
+/* Says text, writes the reply to result. */
+static void as_person(const struct person *p, const char *text, int result)
 {
 	g_autofree gid_t *groups = g_new0(gid_t, p->n_groups + 1);
-	char buf[64] = "";
+	char buf[ELA_REQUEST_MAX * 2] = "";
 	int fd;
 
 	for (guint i = 0; i < p->n_groups; i++)
@@ -502,20 +522,18 @@ static void as_person(const struct person *p, int result)
 		setresuid(p->uid, p->uid, p->uid) < 0)
 		_exit(3);
 	fd = client();
-	if (fd < 0 || fcntl(fd, F_SETFL, 0) < 0 || send(fd, "x\n", 2, 0) != 2 || recv(fd, buf, sizeof buf - 1, 0) <= 0)
+	if (fd < 0 || fcntl(fd, F_SETFL, 0) < 0 || send(fd, text, strlen(text), 0) < 0 ||
+		recv(fd, buf, sizeof buf - 1, 0) <= 0)
 		_exit(4);
 	_exit(write(result, buf, strlen(buf)) > 0 ? 0 : 5);
 }
 
-START_TEST(credentials)
+static void expect_reply(const struct person *p, const char *text, const char *wanted)
 {
-	const struct person *p = &people[_i];
 	int result[2], status;
-	char buf[64] = "";
+	char buf[ELA_REQUEST_MAX * 2] = "";
 	pid_t pid;
 
-	if (geteuid() != 0)
-		return;
 	begin();
 	ck_assert_int_eq(g_chmod(listener->path, 0666), 0);
 	listener->access = (struct ela_access){.owner = 777, .group = GROUP, .has_group = true};
@@ -523,18 +541,40 @@ START_TEST(credentials)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0)
-		as_person(p, result[1]);
+		as_person(p, text, result[1]);
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		turn(&turner);
 		g_usleep(1000);
 	}
 	ck_assert_int_eq(status, 0);
 	ck_assert_int_gt(read(result[0], buf, sizeof buf - 1), 0);
-	ck_assert_str_eq(buf, p->may ? "may x\n" : "may not x\n");
+	ck_assert_str_eq(buf, wanted);
 	(void)close(result[0]);
 	(void)close(result[1]);
 	turn(&turner);
 	end();
+}
+
+START_TEST(credentials)
+{
+	const struct person *p = &people[_i];
+
+	if (geteuid() == 0)
+		expect_reply(p, "x\n", p->may ? "may x\n" : "may not x\n");
+}
+END_TEST
+
+/* Who may change nothing has nothing long to say. */
+START_TEST(longest_line_of_others)
+{
+	static const struct person other = {.uid = STRANGER, .gid = STRANGER};
+	g_autofree char *fits = g_strnfill(ELA_REQUEST_MAX - 1, 'a'), *line = g_strconcat(fits, "\n", NULL);
+	g_autofree char *wanted = g_strconcat("may not ", line, NULL), *too_long = g_strconcat(fits, "a\n", NULL);
+
+	if (geteuid() != 0)
+		return;
+	expect_reply(&other, line, wanted);
+	expect_reply(&other, too_long, "long line\n");
 }
 END_TEST
 
@@ -649,6 +689,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, lines);
 	tcase_add_test(tcase, longest_line);
+	tcase_add_test(tcase, longest_line_of_others);
 	tcase_add_test(tcase, many_lines);
 	tcase_add_test(tcase, connections);
 	tcase_add_test(tcase, times);

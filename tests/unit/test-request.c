@@ -20,6 +20,14 @@ static const struct {
 	{"{\"verb\":\"reload\"}", ELA_VERB_RELOAD, true, NULL},
 	{"{\"verb\":\"log\",\"level\":\"debug\"}", ELA_VERB_LOG, true, "debug"},
 	{"{\"verb\":\"leave\"}", ELA_VERB_LEAVE, true, NULL},
+	{"{\"verb\":\"leases\"}", ELA_VERB_LEASES, false, NULL},
+	{"{\"verb\":\"objects\"}", ELA_VERB_OBJECTS, false, NULL},
+	{"{\"verb\":\"offer\",\"object\":\"AA==\",\"kind\":\"list\"}", ELA_VERB_OFFER, true, "list"},
+	{"{\"verb\":\"offer\",\"kind\":\"list\"}", -1, false, "offer needs \"object\""},
+	{"{\"verb\":\"offer\",\"kind\":\"list\",\"object\":\"\"}", -1, false, "offer needs \"object\""},
+	{"{\"verb\":\"offer\",\"object\":\"AA==\"}", -1, false, "offer needs \"kind\""},
+	{"{\"verb\":\"offer\",\"kind\":\"list\",\"object\":1}", -1, false, "offer needs \"object\""},
+	{"{\"verb\":\"log\",\"level\":\"debug\",\"object\":\"AA==\"}", -1, false, "log takes no \"object\""},
 	{"", -1, false, "no JSON: byte 1"},
 	{"x", -1, false, "no JSON: byte 1"},
 	{"{\"verb\":\"leave\"} x", -1, false, "no JSON: byte 18"},
@@ -53,6 +61,7 @@ START_TEST(each_line)
 		ck_assert_int_eq((int)request.verb, lines[_i].verb);
 		ck_assert_int_eq(request.changes, lines[_i].changes);
 		ck_assert_pstr_eq(request.argument, lines[_i].argument);
+		ck_assert_pstr_eq(request.object, request.verb == ELA_VERB_OFFER ? "AA==" : NULL);
 		ck_assert_ptr_null(refusal);
 	} else {
 		struct ela_json *reply = ela_json_read(refusal->str, refusal->len, NULL);

@@ -5,6 +5,7 @@
  */
 #include "json.h"
 #include "lone.h"
+#include "object.h"
 #include "ping.h"
 #include "request.h"
 #include "test-host.h"
@@ -22,6 +23,8 @@ struct bench {
 	struct lone *l;
 	struct ela_verbs *verbs;
 	int reloads, leaves, code;
+	int offer_err;      /* what the owner says of a list */
+	GByteArray *list;   /* the last one that he was given */
 	const char *health; /* what the owner says */
 	/* what was sent last */
 	uint8_t frame[2048];
@@ -47,6 +50,16 @@ static void leave(void *data)
 	((struct bench *)data)->leaves++;
 }
 
+static int offer_list(void *data, const void *bytes, size_t len, GError **error)
+{
+	struct bench *b = data;
+
+	g_byte_array_set_size(b->list, 0);
+	g_byte_array_append(b->list, bytes, (guint)len);
+	return b->offer_err == 0 || b->offer_err == -ENOSYS ? b->offer_err
+														: ela_object_refuse(error, -b->offer_err, "bad list");
+}
+
 static void tell_health(void *data, ela_health_fn fn, void *fn_data)
 {
 	const char *text = ((struct bench *)data)->health;
@@ -67,9 +80,10 @@ static void begin(bool dials)
 {
 	const struct lone_spec spec = {
 		.cipher = test_plugin_load(CIPHER_AEAD), .number = 1, .knows = (const uint8_t[]){2, 3, 0}, .dials = dials};
-	const struct ela_verbs_owner owner = {reload, leave, tell_health, &bench};
+	const struct ela_verbs_owner owner = {reload, leave, offer_list, tell_health, &bench};
 
-	bench = (struct bench){.world = lone_world_new(&spec, 1), .loop = ela_loop_virtual_new(1)};
+	bench =
+		(struct bench){.world = lone_world_new(&spec, 1), .loop = ela_loop_virtual_new(1), .list = g_byte_array_new()};
 	bench.l = lone_new(bench.world, 0, bench.loop);
 	bench.l->on_send = keep_frame;
 	bench.verbs = ela_verbs_new(bench.l->node, bench.l->node->log, &owner);
@@ -82,6 +96,7 @@ static void end(void)
 	ela_verbs_free(bench.verbs);
 	ela_loop_free(bench.loop);
 	lone_world_free(bench.world);
+	g_clear_pointer(&bench.list, g_byte_array_unref);
 }
 
 /* ---- callers ---- */
@@ -317,6 +332,44 @@ START_TEST(changing)
 	ck_assert_str_eq(ela_json_get_string(reply, "done"), "leaving");
 	ela_json_free(reply);
 	ck_assert_int_eq(bench.leaves, 1);
+	end();
+}
+END_TEST
+
+/* A list goes to the owner byte for byte, from who may change something alone. */
+START_TEST(offers)
+{
+	g_autofree char *all = g_malloc(ELA_OBJECT_LIST_MAX), *base64 = NULL, *line = NULL;
+	struct ela_json *reply;
+
+	begin(false);
+	memset(all, 0xa5, ELA_OBJECT_LIST_MAX);
+	base64 = g_base64_encode((const guchar *)all, ELA_OBJECT_LIST_MAX);
+	line = g_strdup_printf("{\"verb\":\"offer\",\"kind\":\"list\",\"object\":\"%s\"}", base64);
+	ck_assert_uint_lt(strlen(line), ELA_REQUEST_MAX_CHANGE);
+	expect_code(reply_to(false, line), ELA_CODE_PERMISSION, NULL);
+	ck_assert_uint_eq(bench.list->len, 0);
+	reply = reply_to(true, line);
+	ck_assert_str_eq(ela_json_get_string(reply, "done"), "taken");
+	ela_json_free(reply);
+	ck_assert_uint_eq(bench.list->len, ELA_OBJECT_LIST_MAX);
+	ck_assert_mem_eq(bench.list->data, all, ELA_OBJECT_LIST_MAX);
+	g_byte_array_set_size(bench.list, 0);
+	expect_code(reply_to(true, "{\"verb\":\"offer\",\"kind\":\"lists\",\"object\":\"AAAA\"}"), ELA_CODE_USAGE,
+		"\"lists\" is not taken; expected list");
+	expect_code(
+		reply_to(true, "{\"verb\":\"offer\",\"kind\":\"list\",\"object\":\"AA AA\"}"), ELA_CODE_USAGE, "is not base64");
+	expect_code(
+		reply_to(true, "{\"verb\":\"offer\",\"kind\":\"list\",\"object\":\"AAA\"}"), ELA_CODE_USAGE, "is not base64");
+	ck_assert_uint_eq(bench.list->len, 0);
+	bench.offer_err = -EBADMSG;
+	expect_code(
+		reply_to(true, "{\"verb\":\"offer\",\"kind\":\"list\",\"object\":\"AAAA\"}"), ELA_CODE_FAILED, "bad list");
+	bench.offer_err = -ENOSYS;
+	expect_code(reply_to(true, "{\"verb\":\"offer\",\"kind\":\"list\",\"object\":\"AAAA\"}"), ELA_CODE_FAILED,
+		"network of static peers");
+	expect_code(reply_to(false, "{\"verb\":\"objects\"}"), ELA_CODE_FAILED, "network of static peers");
+	expect_code(reply_to(false, "{\"verb\":\"leases\"}"), ELA_CODE_FAILED, "network of static peers");
 	end();
 }
 END_TEST
@@ -569,6 +622,7 @@ int main(void)
 	tcase_add_test(tcase, ping_of_another);
 	tcase_add_test(tcase, ping_verb);
 	tcase_add_test(tcase, changing);
+	tcase_add_test(tcase, offers);
 	tcase_add_test(tcase, states);
 	tcase_add_test(tcase, traffic);
 	tcase_add_test(tcase, why);
