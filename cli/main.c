@@ -4,6 +4,7 @@
 #include "report.h"
 #include "show.h"
 #include "talk.h"
+#include "users.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ struct verb {
 	int (*run)(const struct arguments *arguments, const struct ela_network_place *place);
 	const char *options; /* letters of those that are not for all verbs; NULL = none */
 	bool is_nowhere;     /* it needs no network that is there */
+	bool is_optional;    /* it can do without its argument */
 };
 
 static const char usage[] =
@@ -53,6 +55,13 @@ static const char usage[] =
 	"  peers              its peers alone\n"
 	"  ping NODE          ask a node over its session; -c N times (4; 0 = until interrupted)\n"
 	"  why NODE           why the path to a node is what it is, or why there is none\n"
+	"  leases             who has which address, and who is online\n"
+	"  users [list]       who is in the network, with which rights\n"
+	"  users revoke NAME, reserve NAME NODE IP, set NAME KEY VALUE, renew\n"
+	"                     end a user's membership; keep an address for his nodes; may-be-core or may-invite yes or "
+	"no,\n"
+	"                     max-nodes N; only renew the list, for a year                       (the owner's key)\n"
+	"  recover FILE       make a new owner's key, with the recovery key of FILE\n"
 	"  check              check ela.ini: silent when it is good\n"
 	"  plugins            every plugin with its options\n"
 	"  reload             read ela.ini again                               (root or group ela)\n"
@@ -167,6 +176,21 @@ static int run_ping(const struct arguments *arguments, const struct ela_network_
 	return ela_run_ping(place, arguments->words[1], arguments->count, arguments->json);
 }
 
+static int run_leases(const struct arguments *arguments, const struct ela_network_place *place)
+{
+	return ask(arguments, place, NULL, false, ela_show_leases);
+}
+
+static int run_users(const struct arguments *arguments, const struct ela_network_place *place)
+{
+	return ela_run_users(place, arguments->words + 1, arguments->json, wants_colour());
+}
+
+static int run_recover(const struct arguments *arguments, const struct ela_network_place *place)
+{
+	return ela_run_recover(place, arguments->words[1], arguments->json);
+}
+
 static int run_check(const struct arguments *arguments, const struct ela_network_place *place)
 {
 	return ela_run_check(place, arguments->elad, (char **)arguments->plugin_dirs->pdata, arguments->json);
@@ -209,6 +233,9 @@ static const struct verb verbs[] = {
 	{"peers", NULL, run_peers},
 	{"ping", "NODE", run_ping, .options = "c"},
 	{"why", "NODE", run_why},
+	{"leases", NULL, run_leases},
+	{"users", "ACTION...", run_users, .is_optional = true},
+	{"recover", "FILE", run_recover},
 	{"check", NULL, run_check},
 	{"plugins", NULL, run_plugins, .is_nowhere = true},
 	{"reload", NULL, run_reload},
@@ -393,7 +420,7 @@ static GString *refuse_words(const struct arguments *arguments, const struct ver
 		return ela_refusal(ELA_CODE_USAGE, "ela --help", "which verb?");
 	if (!verb)
 		return refuse_verb(words[0]);
-	if (verb->argument && (!words[1] || !*words[1]))
+	if (verb->argument && !verb->is_optional && (!words[1] || !*words[1]))
 		return ela_refusal(ELA_CODE_USAGE, "ela --help", "%s needs %s", verb->name, verb->argument);
 	if (words[1] && !(verb->argument && g_str_has_suffix(verb->argument, "...")) && (!verb->argument || words[2]))
 		return ela_refusal(ELA_CODE_USAGE, "ela --help", "unexpected \"%s\"", words[verb->argument ? 2 : 1]);

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -104,16 +105,35 @@ static GString *write_request(const char *verb, const char *key, const char *arg
 	if (key)
 		ela_json_put(request, key, argument);
 	ela_json_close(request, '}');
-	g_string_append_c(request, '\n');
 	return request;
+}
+
+/* All of it. 0, -errno: also when it is not taken within our patience. */
+static int send_all(int fd, const GString *request)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_US / G_USEC_PER_SEC};
+	size_t done = 0;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0)
+		return -errno;
+	while (done < request->len) {
+		ssize_t n = send(fd, request->str + done, request->len - done, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		done += (size_t)n;
+	}
+	return 0;
 }
 
 /* Request out, one line in. NULL when that went well, else the refusal. */
 static GString *exchange(
 	const struct ela_network_place *place, int fd, const GString *request, GString *text, gint64 deadline_us)
 {
-	/* It fits into the buffer. Who is busy says so without reading: then the reply is there all the same. */
-	int unsent = send(fd, request->str, request->len, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	/* Who is busy says so without reading: then the reply is there all the same. */
+	int unsent = send_all(fd, request);
 	int err = receive(fd, text, false, deadline_us);
 
 	if (err)
@@ -121,13 +141,15 @@ static GString *exchange(
 	return NULL;
 }
 
-void ela_talk_within(gint64 patience_us, const struct ela_network_place *place, const char *verb, const char *key,
-	const char *argument, bool until_end, struct ela_answer *ret)
+/* TAKES request. */
+static void talk(gint64 patience_us, const struct ela_network_place *place, GString *request, bool until_end,
+	struct ela_answer *ret)
 {
 	gint64 deadline_us = g_get_monotonic_time() + patience_us;
-	GString *refusal = NULL, *text = g_string_new(NULL), *request = write_request(verb, key, argument);
+	GString *refusal = NULL, *text = g_string_new(NULL);
 	int fd = open_socket(place, &refusal);
 
+	g_string_append_c(request, '\n');
 	if (fd >= 0)
 		refusal = exchange(place, fd, request, text, deadline_us);
 	(void)g_string_free(request, TRUE); /* which returns NULL */
@@ -161,4 +183,15 @@ void ela_talk(const struct ela_network_place *place, const char *verb, const cha
 	bool until_end, struct ela_answer *ret)
 {
 	ela_talk_within(PATIENCE_US, place, verb, key, argument, until_end, ret);
+}
+
+void ela_talk_within(gint64 patience_us, const struct ela_network_place *place, const char *verb, const char *key,
+	const char *argument, bool until_end, struct ela_answer *ret)
+{
+	talk(patience_us, place, write_request(verb, key, argument), until_end, ret);
+}
+
+void ela_talk_request(const struct ela_network_place *place, GString *request, bool until_end, struct ela_answer *ret)
+{
+	talk(PATIENCE_US, place, request, until_end, ret);
 }

@@ -22,6 +22,8 @@ void ela_talk(const struct ela_network_place *place, const char *verb, const cha
 /* The same, but it waits that long at most. */
 void ela_talk_within(gint64 patience_us, const struct ela_network_place *place, const char *verb, const char *key,
 	const char *argument, bool until_end, struct ela_answer *ret);
+/* The same with a request that is made already. TAKES request, without its end of line. */
+void ela_talk_request(const struct ela_network_place *place, GString *request, bool until_end, struct ela_answer *ret);
 /* An answer of our own. TAKES refusal. */
 void ela_answer_refuse(GString *refusal, struct ela_answer *ret);
 void ela_answer_clear(struct ela_answer *answer);

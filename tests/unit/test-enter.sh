@@ -211,5 +211,70 @@ grep -q '"user":"sada","node":"laptop"' "$tmp/out" || fail "join -: wanted node 
 [ ! -e "$work/c/user.pem" ] || fail "join -: a further machine has the user's key"
 refused 4 'this machine cannot speak for its user' add-node d --dir "$work/c"
 
+# ---- users and recover, where no elad runs: the state folder has the list ----
+for word in users leases recover; do
+	"$ela" --help | grep -q "^  $word " || fail "--help does not name $word"
+done
+users() { # users WANTED_LINE...: what users prints has these
+	run 0 users --dir "$net"
+	for line in "$@"; do
+		grep -qxE -e "$line" "$tmp/out" || fail "users: wanted a line like $line"
+	done
+}
+users 'USER +CORE +INVITE +NODES +KEPT ADDRESSES +STATE' 'sada +yes +yes +1 of 16 +- +owner' 'list 0\.1, good until 20[0-9-]+'
+run 0 users list --dir "$net" --json
+as_documented users
+refused 2 'users does not "revok"; did you mean "revoke"' users revok x --dir "$net"
+refused 2 'expected users revoke NAME' users revoke --dir "$net"
+refused 2 'expected users renew' users renew now --dir "$net"
+refused 2 'expected users set NAME KEY VALUE' users set sada max-nodes --dir "$net"
+refused 5 'there is no user "sade"; did you mean "sada".*ela users shows all' users revoke sade --dir "$net"
+refused 2 "sada is the network's owner: ela recover" users revoke sada --dir "$net"
+refused 2 'max-nodes "x": expected a whole number 1..1024' users set sada max-nodes x --dir "$net"
+refused 2 '"10.78.0" *: expected an IPv4 address' users reserve sada desk 10.78.0 --dir "$net"
+refused 2 '"\.-/" is no name of a node' users reserve sada .-/ 10.78.0.9 --dir "$net"
+refused 2 '192.0.2.1 is no address of a node in the network' users reserve sada desk 192.0.2.1 --dir "$net"
+users 'list 0\.1, .*'
+run 0 users set sada max-nodes 20 --dir "$net"
+grep -q "^user sada: max-nodes is 20; list 0\.2, good until .*, for when this node's elad runs$" "$tmp/out" || fail "users set: other words"
+run 0 users reserve sada desk 10.78.0.9 --dir "$net" --json
+as_documented users-done
+grep -q '"done":"reserved","changed":true,"list":{"epoch":0,"version":3,' "$tmp/out" || fail "users reserve: other JSON"
+run 0 users reserve sada desk 10.78.0.9 --dir "$net" --json
+grep -q '"changed":false,"list":{"epoch":0,"version":3,' "$tmp/out" || fail "users reserve again: other JSON"
+run 0 users renew --dir "$net"
+users 'sada +yes +yes +1 of 20 +10\.78\.0\.9 +owner' 'list 0\.4, .*'
+refused 5 'no elad runs, and this node has not joined' users --dir "$work/b"
+refused 3 'no elad is running' leases --dir "$net"
+mv "$net/user.pem" "$tmp/user.pem"
+refused 4 "only the network's owner changes.*ela recover FILE" users renew --dir "$net"
+refused 5 'nobody.pem: is not there' recover "$tmp/nobody.pem" --dir "$net"
+refused 4 "user.pem: this is not the network's recovery key" recover "$tmp/user.pem" --dir "$net"
+mv "$net/recovery.pem" "$tmp/recovery.pem"
+run 0 recover "$tmp/recovery.pem" --dir "$net" --json
+as_documented recover
+mode 600 "$net/owner-1.pem" "$net/recovery-1.pem"
+refused 4 'or it was used before' recover "$tmp/recovery.pem" --dir "$net"
+users 'sada +yes +yes +1 of 20 +10\.78\.0\.9 +listed' 'list 1\.1, .*'
+run 0 users revoke sada --dir "$net"
+users 'sada +yes +yes +0 of 20 +10\.78\.0\.9 +revoked' 'list 1\.2, .*'
+# one that was cut off behind the keys goes on with them
+mv "$net/recovery-1.pem" "$tmp/"
+cp "$net/owner-1.pem" "$net/owner-2.pem"
+run 0 recover "$tmp/recovery-1.pem" --dir "$net"
+cmp -s "$net/owner-1.pem" "$net/owner-2.pem" || fail "recover: made another key where there was one"
+users 'sada +.*revoked' 'list 2\.1, .*'
+# as root in a folder that is somebody else's: what is written is his
+if [ "$(id -u)" -eq 0 ]; then
+	for file in genesis revoked list forks enrolments credentials credential; do
+		[ ! -e "$net/$file" ] || chown 12345:12345 "$net/$file"
+	done
+	chown 12345:12345 "$net"
+	run 0 users renew --dir "$net"
+	users 'list 2\.2, .*'
+	[ "$(stat -c %u "$net/list")" -eq 12345 ] || fail "users renew: the list belongs to $(stat -c %U "$net/list")"
+	[ "$(stat -c %u "$net/owner-2.pem")" -eq 0 ] || fail "users renew: the owner's key is not root's any more"
+fi
+
 [ $bad -eq 0 ] && echo "ok"
 [ $bad -eq 0 ]
