@@ -29,7 +29,10 @@
 static struct {
 	char *dir;
 	uint8_t id[ELA_NETWORK_LEN];
+	uint64_t guests;
 } made;
+
+static bool disk_is_full;
 
 static void must(bool holds, const char *what, const GError *error)
 {
@@ -60,6 +63,36 @@ static void remove_made(void)
 	run("rm -rf '%s'", made.dir);
 }
 
+/* ---- the disk ---- */
+
+static ssize_t write_if_room(int fd, const void *bytes, size_t len)
+{
+	if (disk_is_full) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return ela_file_system.write(fd, bytes, len);
+}
+
+static int sync_file(int fd)
+{
+	return ela_file_system.fsync(fd);
+}
+
+static int rename_file(int from_dir, const char *from, int to_dir, const char *to)
+{
+	return ela_file_system.rename(from_dir, from, to_dir, to);
+}
+
+static const struct ela_file_ops disk = {write_if_room, sync_file, rename_file};
+
+void sim_ring_disk_full(bool is_full)
+{
+	disk_is_full = is_full;
+}
+
+/* ---- the network ---- */
+
 /* `ela init` */
 static void make_founder(void)
 {
@@ -76,21 +109,27 @@ static void make_founder(void)
 	must(ela_found(&found, &error) == 0, "found", error);
 }
 
-/* `ela add-node` at node 0 and `ela join` here */
+/* `ela add-node`, or `ela invite` of a guest, at node 0 and `ela join` here */
 static void make_machine(uint32_t k)
 {
 	struct ela_inviter *inviter = NULL;
 	struct ela_place place = {.tcp_port = SIM_STREAM_PORT, .udp_port = 7450};
 	struct ela_outfit outfit = {.cipher = "aead"};
+	const struct ela_rights rights = {.may_core = true, .max_nodes = 4};
 	struct ela_token token = {0};
-	g_autofree char *founder = made_folder(0), *folder = made_folder(k), *text = NULL, *name = NULL;
+	uint64_t expires_s = WALL_S + 7 * 86400;
+	g_autofree char *founder = made_folder(0), *folder = made_folder(k), *text = NULL, *name = NULL, *user = NULL;
 	g_autoptr(GError) error = NULL;
 
 	name = g_strdup_printf("n%u", k);
+	user = g_strdup_printf("u%u", k);
 	must(ela_inviter_new(founder, founder, WALL_S, &inviter, &error) == 0, "inviter", error);
 	must(ela_mem_addr("10.0.0.1", 0, &place.addr) == 0, "place", NULL);
 	must(ela_inviter_add_place(inviter, &place, &error) == 0, "place", error);
-	must(ela_invite_machine(inviter, name, WALL_S + 7 * 86400, &text, &error) == 0, "invite", error);
+	if (made.guests >> k & 1)
+		must(ela_invite_user(inviter, user, &rights, expires_s, &text, &error) == 0, "invite", error);
+	else
+		must(ela_invite_machine(inviter, name, expires_s, &text, &error) == 0, "invite", error);
 	ela_inviter_free(inviter);
 	must(ela_token_parse(text, WALL_S, &token, &error) == 0, "token", error);
 	must(g_mkdir(folder, 0700) == 0, folder, NULL);
@@ -120,6 +159,11 @@ static void make(void)
 	(void)atexit(remove_made); /* else it stays for whoever cleans /tmp */
 	if (!fresh) {
 		run("tar -xf '%s' -C '%s'", SIM_RING_TAR, made.dir);
+		for (uint32_t k = 1; k < SIM_RING_MAX; k++)
+			if (made.guests >> k & 1) { /* of those the keys are new each time */
+				run("rm -rf '%s/n%u'", made.dir, k);
+				make_machine(k);
+			}
 	} else {
 		make_founder();
 		for (uint32_t k = 1; k < SIM_RING_MAX; k++)
@@ -169,7 +213,7 @@ void sim_ring_open(struct sim_node *n)
 
 	n->state_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	must(n->state_fd >= 0, folder, NULL);
-	n->network = ela_network_new(n->node, &ela_file_system, n->state_fd, &error);
+	n->network = ela_network_new(n->node, &disk, n->state_fd, &error);
 	if (!n->network)
 		sim_fail(n->sim, __FILE__, __LINE__, "node %u: %s", n->number, error->message);
 	must(ela_mem_addr(n->underlay, 0, &place.addr) == 0, "place", NULL);
@@ -200,6 +244,22 @@ void sim_ring_close(struct sim_node *n)
 }
 
 /* ---- for tests ---- */
+
+void sim_ring_guests(uint64_t nodes)
+{
+	must(!made.dir, "the network is there", NULL);
+	made.guests = nodes;
+}
+
+struct ela_rsa *sim_ring_rsa(struct sim *s, const char *file)
+{
+	g_autofree char *path = g_strdup_printf("%s/n0/%s", s->dir, file);
+	g_autoptr(GError) error = NULL;
+	struct ela_rsa *key = NULL;
+
+	must(ela_rsa_read(path, &key, &error) == 0, path, error);
+	return key;
+}
 
 struct sim *sim_ring_new(uint64_t seed, uint32_t n, uint64_t edges)
 {

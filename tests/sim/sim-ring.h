@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sim-ring: nodes of a network that nodes join, in a world of sim.h: spec.role makes one. All have the folders that
- * `ela init` (node 0) and `ela join` (the others, machines of the same user) make; they wish 10.88.0.(k + 1), so what
- * sim.h says of addresses holds for them. All worlds have the same network. One thread.
+ * `ela init` (node 0) and `ela join` (the others, machines of the same user, or guests) make; they wish
+ * 10.88.0.(k + 1), so what sim.h says of addresses holds for them. All worlds have the same network. One thread.
  */
 #ifndef ELA_TESTS_SIM_RING_H
 #define ELA_TESTS_SIM_RING_H
 
 #include "network.h"
+#include "rsa.h"
 #include "sim.h"
 
 #define SIM_RING_MAX 16u /* nodes of one user */
@@ -16,6 +17,12 @@
 
 /* n nodes, bit k of edges: node k is an edge, else a core. All are down. */
 struct sim *sim_ring_new(uint64_t seed, uint32_t n, uint64_t edges);
+/* Bit k: node k is the first of a user "uK" of its own, whom the founder invited. Before the first world of a process. */
+void sim_ring_guests(uint64_t nodes);
+/* Whether state folders, of all nodes, have no room for anything. */
+void sim_ring_disk_full(bool is_full);
+/* A key of the folder of node 0. ela_rsa_free(). */
+struct ela_rsa *sim_ring_rsa(struct sim *s, const char *file);
 /* All that are up are in, know each other's records, and have the parents that the ring gives them. */
 bool sim_ring_settled(struct sim *s);
 /* Says who lacks what, before a test gives up. */
