@@ -33,6 +33,9 @@ int ela_run_add_node(const struct ela_enter *enter, const struct ela_network_pla
 /* "-": the token is the first line of stdin. */
 int ela_run_join(const struct ela_enter *enter, const char *token);
 
+/* join without a token: elad of a network that this node is in already is started again. */
+int ela_run_back(const struct ela_enter *enter, const struct ela_network_place *place);
+
 /* ---- shared by these files ---- */
 
 /* The folders of a network that is to be, and where they will be. */

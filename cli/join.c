@@ -152,3 +152,66 @@ int ela_run_join(const struct ela_enter *enter, const char *word)
 	ela_site_clear(&joining.site);
 	return code;
 }
+
+/* ---- back into a network that was left ---- */
+
+/* Is it running? Then that is said, and nothing is to be done. False: *ret_refusal, or NULL: it is to be started. */
+static bool runs_already(const struct ela_enter *enter, const struct ela_network_place *place, GString **ret_refusal)
+{
+	struct ela_answer answer = {0};
+	bool runs;
+
+	ela_talk(place, "status", NULL, NULL, false, &answer);
+	runs = answer.code == ELA_CODE_OK;
+	if (!runs && answer.code != ELA_CODE_NOT_RUNNING)
+		*ret_refusal = g_string_new_len(answer.text->str, (gssize)answer.text->len);
+	if (runs && enter->json)
+		(void)puts("{\"schema\":1,\"started\":null}"); /* stdout is checked at the end */
+	else if (runs)
+		(void)fprintf(stderr, "ela: elad runs already: ela status shows where it is\n"); /* nowhere else to say it */
+	ela_answer_clear(&answer);
+	return runs;
+}
+
+static GString *check_back(const struct ela_enter *enter, const struct ela_network_place *place)
+{
+	g_autofree char *credential = g_build_filename(place->state_dir, ELA_CREDENTIAL_FILE, NULL);
+
+	if (enter->no_start || enter->name || enter->address || *enter->endpoints)
+		return ela_refusal(ELA_CODE_USAGE, "ela join TOKEN",
+			"without a token join only starts elad again: --no-start, --name, --address and --endpoint need one");
+	if (!g_file_test(credential, G_FILE_TEST_EXISTS))
+		return ela_refusal(ELA_CODE_NOT_FOUND, "ela join TOKEN, or elad --config for a network of static peers",
+			"%s: is not there, so this is no node of a network that nodes join", credential);
+	return ela_start_check(enter);
+}
+
+int ela_run_back(const struct ela_enter *enter, const struct ela_network_place *place)
+{
+	struct ela_site site = {.config = g_canonicalize_filename(place->config_dir, NULL),
+		.state = g_canonicalize_filename(place->state_dir, NULL)};
+	struct ela_started started = {0};
+	struct ela_enter there = *enter;
+	GString *refusal = check_back(enter, place);
+	int code = ELA_CODE_OK;
+
+	if (strcmp(site.config, site.state) == 0)
+		there.dir = site.config; /* also where nobody named it: the only network that there is */
+	if (!refusal && !runs_already(enter, place, &refusal) && !refusal) {
+		refusal = ela_start(&there, &site, &started);
+		if (!refusal && enter->json) {
+			g_autoptr(GString) reply = ela_reply_begin();
+
+			ela_started_put(reply, &started);
+			ela_json_close(reply, '}');
+			(void)puts(reply->str); /* as above */
+		} else if (!refusal) {
+			ela_started_tell(&started);
+		}
+	}
+	if (refusal)
+		code = ela_run_fail(refusal, enter->json);
+	ela_started_clear(&started);
+	ela_site_clear(&site);
+	return code;
+}

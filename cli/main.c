@@ -49,6 +49,7 @@ static const char usage[] =
 	"  join TOKEN         make this machine a node of the network that the token is for, and start elad; - reads the "
 	"token\n"
 	"                     from stdin, where other users of this machine do not see it\n"
+	"  join               start elad again in a network that this machine left\n"
 	"  invite USER...     a token for each of these new users, a line each\n"
 	"  add-node NAME      a token for a further machine of one's own\n"
 	"  status             this node, its peers, what is wrong and what to do about it\n"
@@ -66,7 +67,7 @@ static const char usage[] =
 	"  plugins            every plugin with its options\n"
 	"  reload             read ela.ini again                               (root or group ela)\n"
 	"  log LEVEL          error, warn, info, debug or trace, until reload  (root or group ela)\n"
-	"  leave              end elad                                         (root or group ela)\n"
+	"  leave              say good-bye and end elad; keys and address stay (root or group ela)\n"
 	"\n"
 	"NODE is a name, an overlay address or a node ID. Whoever has a token is in: give it to its user alone.\n"
 	"\n"
@@ -210,8 +211,18 @@ static int run_init(const struct arguments *arguments, const struct ela_network_
 
 static int run_join(const struct arguments *arguments, const struct ela_network_place *place)
 {
+	struct ela_network_place there = {0};
+	GString *refusal = NULL;
+	int code;
+
 	(void)place;
-	return ela_run_join(&arguments->enter, arguments->words[1]);
+	if (arguments->words[1])
+		return ela_run_join(&arguments->enter, arguments->words[1]);
+	if (!ela_place_find(ELA_PLACE_ETC, arguments->dir, arguments->network, &there, &refusal))
+		return ela_run_fail(refusal, arguments->json);
+	code = ela_run_back(&arguments->enter, &there);
+	ela_place_clear(&there);
+	return code;
 }
 
 static int run_invite(const struct arguments *arguments, const struct ela_network_place *place)
@@ -226,7 +237,7 @@ static int run_add_node(const struct arguments *arguments, const struct ela_netw
 
 static const struct verb verbs[] = {
 	{"init", "NETWORK", run_init, .options = "PuENt", .is_nowhere = true},
-	{"join", "TOKEN", run_join, .options = "aAENt", .is_nowhere = true},
+	{"join", "TOKEN", run_join, .options = "aAENt", .is_nowhere = true, .is_optional = true},
 	{"invite", "USER...", run_invite, .options = "Egimx"},
 	{"add-node", "NAME", run_add_node, .options = "Ex"},
 	{"status", NULL, run_status},
@@ -427,7 +438,7 @@ static GString *refuse_words(const struct arguments *arguments, const struct ver
 	for (const char *letter = arguments->given; *letter; letter++)
 		if (!verb->options || !strchr(verb->options, *letter))
 			return ela_refusal(ELA_CODE_USAGE, "ela --help", "%s takes no --%s", verb->name, option_name(*letter));
-	if (arguments->network && (verb->run == run_init || verb->run == run_join))
+	if (arguments->network && (verb->run == run_init || (verb->run == run_join && words[1])))
 		return ela_refusal(ELA_CODE_USAGE, "--dir DIR", "%s takes no --network", verb->name);
 	return NULL;
 }

@@ -144,6 +144,32 @@ grep -q 'exit code 78, and said: elad: .*nothing is right' "$tmp/out" || fail 'f
 join dies 1 dies
 said dies '^  panic stand-in: dies$' 'elad was ended by signal 9'
 
+# ---- back into a network that was left ----
+pid=$(seen good 's["pid"]')
+run good 0 join --dir "$tmp/good" --elad "$stand_in"
+said 'join where elad runs' '^ela: elad runs already'
+equal 'join where elad runs: it goes on' "$(seen good 's["pid"]')" "$pid"
+kill "$pid"
+while alive good; do sleep 0.05; done
+run good 0 join --dir "$tmp/good" --elad "$stand_in"
+said 'join without a token' '^ela: elad runs, and this node is in: 10.77.0.9, core, after '
+[ "$(seen good 's["pid"]')" != "$pid" ] || fail 'join without a token: nothing was started'
+equal 'join without a token: its options' "$(seen good 's["argv"]')" "['--config', '$tmp/good/ela.ini', '--state-dir', '$tmp/good']"
+run good 0 join --dir "$tmp/good" --elad "$stand_in" --json
+equal 'join where elad runs --json: as docs/json.md says' "$("$schema" "$json_md" back <"$tmp/out" 2>&1)" ''
+kill "$(seen good 's["pid"]')"
+while alive good; do sleep 0.05; done
+cd good || exit 99
+run good 0 join --dir . --elad "$stand_in" --json
+cd "$tmp" || exit 99
+equal 'join without a token --json: as docs/json.md says' "$("$schema" "$json_md" back <"$tmp/out" 2>&1)" ''
+grep -q '"started":{"address":"10.77.0.9"' "$tmp/out" || fail 'join without a token --json: nothing of the start'
+run good 2 join --dir "$tmp/good" --elad "$stand_in" --name x
+said 'join --name' 'without a token join only starts elad again'
+mkdir "$tmp/static"
+run good 5 join --dir "$tmp/static" --elad "$stand_in"
+said 'join where nobody joined' 'static/credential: is not there, so this is no node of a network that nodes join; remedy: ela join TOKEN'
+
 # ---- by systemd, where it runs: a stand-in of systemctl, in a name space of its own ----
 mkdir "$tmp/bin"
 cat >"$tmp/bin/systemctl" <<END
