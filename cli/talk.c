@@ -142,8 +142,8 @@ static GString *exchange(
 }
 
 /* TAKES request. */
-static void talk(gint64 patience_us, const struct ela_network_place *place, GString *request, bool until_end,
-	struct ela_answer *ret)
+static void talk(
+	gint64 patience_us, const struct ela_network_place *place, GString *request, bool until_end, struct ela_answer *ret)
 {
 	gint64 deadline_us = g_get_monotonic_time() + patience_us;
 	GString *refusal = NULL, *text = g_string_new(NULL);

@@ -25,7 +25,7 @@ struct conn {
 	struct ela_watch *watch;
 	struct ela_timer *timer;
 	enum phase phase;
-	bool last; /* closes when the reply is out */
+	bool last;      /* closes when the reply is out */
 	GByteArray *in; /* what was received and not taken */
 	guint searched; /* so much of it has no end of line */
 	GString *out;   /* of WRITING; [written, len) is left */
