@@ -229,6 +229,40 @@ START_TEST(sets)
 }
 END_TEST
 
+/*
+ * What one node holds, taken over by another program: an enrolment whose witness was revoked since, which nobody else
+ * would take, and so the owner can still name that user.
+ */
+START_TEST(copies)
+{
+	struct ela_userlist *list = world_version(w, 2);
+	struct ela_membership *copy = NULL;
+	g_autoptr(GBytes) list_bytes = NULL, enrolment = NULL;
+
+	enrol_aki();
+	enrolment = g_bytes_ref(ela_membership_enrolment(m, 0));
+	(void)ela_revoked_add(&list->revoked, hash_of(w->sada), 1200);
+	list_bytes = world_sign(w, list, w->owner);
+	ela_userlist_free(list);
+	world_offered(m, ela_membership_offer_list, list_bytes, 0, NULL);
+	ck_assert(in(w->aki) && !in(w->sada));
+	ck_assert_int_eq(ela_membership_new(w->genesis.network_id, &ela_file_system, -1, &copy, NULL), 0);
+	world_offered(copy, ela_membership_offer_genesis, w->genesis_bytes, 0, NULL);
+	world_offered(copy, ela_membership_offer_list, list_bytes, 0, NULL);
+	world_offered(copy, ela_membership_offer_enrolment, enrolment, -EACCES, "witness is not authorised");
+	ela_membership_set_judged(copy, true);
+	world_offered(copy, ela_membership_offer_enrolment, enrolment, 0, NULL);
+	ela_membership_set_judged(copy, false);
+	ck_assert(ela_membership_authorised(copy, hash_of(w->aki), NULL));
+	ela_owner_free(owner);
+	ck_assert_int_eq(ela_owner_new(copy, w->owner, NOW, &owner, NULL), 0);
+	throw_out("aki", 0, NULL);
+	ela_owner_free(owner);
+	owner = NULL;
+	ela_membership_free(copy);
+}
+END_TEST
+
 /* Two guests of one name, let in by cores that did not know of each other: the list takes one, both stay in. */
 START_TEST(same_names)
 {
@@ -333,6 +367,7 @@ int main(void)
 	tcase_add_test(tc, revokes_not_the_owner);
 	tcase_add_test(tc, reserves);
 	tcase_add_test(tc, sets);
+	tcase_add_test(tc, copies);
 	tcase_add_test(tc, same_names);
 	tcase_add_test(tc, full_entry);
 	tcase_add_test(tc, recovers);
