@@ -183,7 +183,7 @@ as_documented tokens
 "$ela" invite aki --dir "$net" --endpoint 198.51.100.7:7000 >"$tmp/token"
 "$ela" add-node laptop --dir "$net" --endpoint 198.51.100.7 >"$tmp/machine"
 token=$(cat "$tmp/token")
-refused 2 'join needs TOKEN' join
+refused 5 'there is no such folder' join --dir "$work/none"
 refused 1 'this is no token; expected one line that starts with ela1_' join hello --dir "$work/b" --no-start
 refused 1 'mistyped or cut; copy the whole line' join "${token%?}" --dir "$work/b" --no-start
 refused 1 'this is no token' join - --dir "$work/b" --no-start
