@@ -50,6 +50,7 @@ struct ela_joining {
 	GBytes *credential; /* the core's */
 	GBytes *record;     /* likewise */
 	uint32_t core_id;   /* its node ID; 0 = it did not say */
+	char asked[120];    /* names of the cores that were asked to probe this node; cut: it is for people */
 };
 
 static void turn(void *data);
@@ -241,8 +242,8 @@ static void on_classified(void *data, const struct ela_classified *result)
 	struct ela_network *network = joining->network;
 
 	if (result->role == ELA_ROLE_CORE)
-		(void)g_snprintf(network->reason, sizeof network->reason, "TCP and UDP confirmed by %u of %u",
-			result->n_answered, result->n_asked); /* cut: it is for people */
+		(void)g_snprintf(network->reason, sizeof network->reason, "TCP and UDP confirmed by %s",
+			joining->asked); /* all of them did; cut: it is for people */
 	else
 		(void)g_snprintf(network->reason, sizeof network->reason, "cannot be reached by %s from outside",
 			failed_text(result->failed));
@@ -272,11 +273,25 @@ static uint32_t list_cores(const struct ela_joining *joining, struct ela_peer *r
 	return n;
 }
 
+/* Begins a classification, and notes by whom. 0, or as ela_classify(). */
+static int classify(struct ela_joining *joining, uint16_t tcp, uint16_t udp)
+{
+	struct ela_peer *cores[ELA_CLASSIFY_CORES];
+	uint32_t n = list_cores(joining, cores);
+	g_autofree const char **names = g_new0(const char *, n + 1);
+	g_autofree char *all = NULL;
+
+	for (uint32_t i = 0; i < n; i++)
+		names[i] = cores[i]->name;
+	all = g_strjoinv(", ", (char **)(uintptr_t)names);
+	(void)g_strlcpy(joining->asked, all, sizeof joining->asked); /* cut: see there */
+	return ela_classify(joining->network->node, cores, n, tcp, udp, on_classified, joining);
+}
+
 static void choose_role(struct ela_joining *joining)
 {
 	struct ela_network *network = joining->network;
 	enum ela_config_role wanted = network->node->config->role;
-	struct ela_peer *cores[ELA_CLASSIFY_CORES];
 	uint16_t tcp, udp;
 	int err = -EINVAL;
 
@@ -294,7 +309,7 @@ static void choose_role(struct ela_joining *joining)
 	ela_network_ports(network, &tcp, &udp);
 	step_to(joining, STEP_ROLE, ASK_NS);
 	if (tcp && udp)
-		err = ela_classify(network->node, cores, list_cores(joining, cores), tcp, udp, on_classified, joining);
+		err = classify(joining, tcp, udp);
 	if (err != 0) {
 		(void)g_snprintf(network->reason, sizeof network->reason, "%s",
 			tcp && udp ? "it could not be found out whether it can be reached" : "it does not listen by TCP and UDP");
