@@ -23,6 +23,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define FAREWELL_MS 250u
+
 struct daemon {
 	const struct ela_daemon_options *options;
 	struct ela_loader *loader;
@@ -369,6 +371,20 @@ static int start(struct daemon *daemon)
 	return ELA_EXIT_OK;
 }
 
+static gboolean on_farewell(void *data)
+{
+	g_main_loop_quit(((struct daemon *)data)->main_loop);
+	return G_SOURCE_REMOVE;
+}
+
+/* What was said last over connections is only written as the loop turns. */
+static void say_good_bye(struct daemon *daemon)
+{
+	ela_network_leave(daemon->network);
+	(void)g_timeout_add(FAREWELL_MS, on_farewell, daemon); /* which removes itself */
+	g_main_loop_run(daemon->main_loop);
+}
+
 static int live(struct daemon *daemon)
 {
 	int code;
@@ -386,10 +402,10 @@ static int live(struct daemon *daemon)
 		ela_logf(daemon->log, ELA_LOG_INFO, "elad", "stopping");
 	}
 	ela_notify_stopping(daemon->notify);
+	if (daemon->network && code == ELA_EXIT_OK)
+		say_good_bye(daemon); /* while there is a console: its connections go on writing */
 	if (daemon->console)
 		ela_console_stop(daemon->console);
-	if (daemon->network)
-		ela_network_leave(daemon->network);
 	if (daemon->node)
 		ela_node_stop(daemon->node);
 	for (size_t i = 0; i < G_N_ELEMENTS(daemon->sources); i++)

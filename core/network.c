@@ -219,6 +219,8 @@ static bool is_lost(const struct ela_network *network)
 static void check_lost(struct ela_network *network)
 {
 	if (network->lease.id == 0 || !is_lost(network)) {
+		if (network->is_alone && network->is_unconfirmed)
+			(void)g_strlcpy(network->reason, "it was the first", sizeof network->reason); /* it fits */
 		network->lost_ns = 0;
 		network->is_alone = false;
 		return;
