@@ -314,7 +314,8 @@ START_TEST(leases)
 
 		expect_text(s, lease, "name", name_of(i));
 		sim_check(s, ela_json_get(lease, "online")->boolean != has_left, "%s: the wrong state", name_of(i));
-		sim_check(s, (ela_json_get_number(lease, "age_s", 0) >= 30) == has_left || !has_left, "%s: heard of", name_of(i));
+		sim_check(
+			s, (ela_json_get_number(lease, "age_s", 0) >= 30) == has_left || !has_left, "%s: heard of", name_of(i));
 	}
 	ela_json_free(reply);
 	sim_free(s);
