@@ -40,7 +40,7 @@ static void renew(void *data)
 	(void)ela_own_record_flush(network->record);
 	(void)ela_membership_flush(network->membership); /* what fails is tried again, and told by health */
 	if (network->generation != ela_membership_generation(network->membership))
-		chore(network); /* what was written by that gives rights */
+		ela_network_chore(network); /* what was written by that gives rights */
 	(void)ela_contacts_write(&network->contacts, network->files, network->dirfd); /* likewise */
 	network->node->loop->ops->timer_set(network->renew, MIN(next_ns, now_ns(network) + FLUSH_NS));
 }
