@@ -17,7 +17,8 @@
 
 /* n nodes, bit k of edges: node k is an edge, else a core. All are down. */
 struct sim *sim_ring_new(uint64_t seed, uint32_t n, uint64_t edges);
-/* Bit k: node k is the first of a user "uK" of its own, whom the founder invited. Before the first world of a process. */
+/* Bit k: node k is the first of a user "uK" of its own, whom the founder invited. Before the first world of a process.
+ */
 void sim_ring_guests(uint64_t nodes);
 /* Whether state folders, of all nodes, have no room for anything. */
 void sim_ring_disk_full(bool is_full);
