@@ -252,8 +252,7 @@ static bool take_op(
 /* A control frame from another place than we send to: the same rule as for packets. */
 static void note_candidate(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path, bool newest)
 {
-	if (!newest || s != peer->current || !peer->tx_shadow || path->link || peer->tx_shadow->path.link ||
-		same_remote(path, &peer->tx_shadow->path))
+	if (!newest || s != peer->current || !peer->tx_shadow || path->link || same_remote(path, &peer->tx_shadow->path))
 		return;
 	if (ela_path_is_via(path) && peer->misses == 0)
 		return; /* a relayed one moves nothing as long as the way in use answers */

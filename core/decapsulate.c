@@ -138,7 +138,7 @@ static bool note_path(struct run *run, bool newest)
 	struct ela_session *s = run->session;
 	struct ela_tx *tx = atomic_load_explicit(&s->peer->tx, memory_order_acquire);
 
-	if (!newest || !tx || tx->session != s || run->path->link || tx->link || tx->pinned || ela_path_is_via(run->path) ||
+	if (!newest || !tx || tx->session != s || run->path->link || tx->pinned || ela_path_is_via(run->path) ||
 		(memcmp(&tx->path.remote, &run->path->remote, sizeof tx->path.remote) == 0 &&
 			tx->path.transport == run->path->transport))
 		return false;

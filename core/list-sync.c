@@ -144,13 +144,17 @@ static bool is_wanted_enrolments(const struct ela_list_head *head, const struct 
 
 static void end(struct job *job)
 {
+	struct ela_list_sync *sync = job->sync;
+	uint32_t peer = job->peer;
 	ela_synced_fn fn = job->fn;
 	void *data = job->data;
 	int err = job->err;
 
-	(void)g_ptr_array_remove(job->sync->jobs, job); /* which frees it */
+	(void)g_ptr_array_remove(sync->jobs, job); /* which frees it */
 	if (fn)
 		fn(data, err);
+	else if (err != 0)
+		ela_list_sync_ask(sync, peer); /* with the next turn */
 }
 
 static void free_job(void *data)
@@ -437,7 +441,6 @@ void ela_list_sync_ask(struct ela_list_sync *sync, uint32_t peer)
 
 	if (told)
 		say_again(told);
-	ela_list_sync_soon(sync);
 }
 
 /* ---- being asked ---- */

@@ -74,6 +74,7 @@ static void on_credential(void *data, int err, const uint8_t *bytes, uint32_t le
 	if (err == -EAGAIN && error) { /* its user is news: list and enrolments first */
 		keep(network->unjudged, bytes, len);
 		ela_list_sync_ask(network->sync, wanted->peer);
+		ela_list_sync_soon(network->sync);
 	} else if (error) {
 		ela_logf_limited(network->node->log, now_ns(network), ELA_LOG_WARN, "network",
 			"credential-refused peer=%u reason=\"%s\"", wanted->peer, error->message);

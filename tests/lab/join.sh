@@ -19,5 +19,13 @@ for node in a b c; do
 	lab_equal "$node is a core" "$(ring_role $node)" core
 done
 ping_all
+# Cores meet over a connection, for a newcomer has no address; then both ends go where datagrams pass
+by_datagrams() {
+	local node
+	for node in a b c; do
+		[ "$(in_ns $node "$ELA_ELA" peers --json --dir "$T/$node/net" | grep -o '"transport":"udp"' | wc -l)" = 2 ] || return 1
+	done
+}
+lab_check 'cores talk by datagrams, both ways' lab_until 10 by_datagrams
 transfer 'b and c' b c 64 0
 lab_end
