@@ -23,10 +23,10 @@ if [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ]; then
 	PACKAGES_BUILD+=(libipsec-mb-dev)
 fi
 # shellcheck disable=SC2034
-PACKAGES_DEMO=(iproute2 iputils-ping iperf3 tcpdump python3 make)
+PACKAGES_DEMO=(iproute2 iputils-ping iperf3 tcpdump python3 make nftables procps)
 # shellcheck disable=SC2034
-PACKAGES_TEST=(check clang llvm libclang-rt-14-dev valgrind g++ ethtool procps patch clang-format
-	clang-tidy-14 shellcheck nftables strace)
+PACKAGES_TEST=(check clang llvm libclang-rt-14-dev valgrind g++ ethtool patch clang-format
+	clang-tidy-14 shellcheck strace)
 # shellcheck disable=SC2034
 PACKAGES_BENCH=(bc ethtool iptables wireguard-tools fastd openssl)
 

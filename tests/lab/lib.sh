@@ -119,6 +119,7 @@ lab_begin() {
 	# elad may run as another user and reads its ini again on SIGHUP
 	chmod 755 "$T"
 	trap lab_clear EXIT
+	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 }
@@ -142,6 +143,7 @@ lab_end() {
 lab_clear() {
 	local pid space
 	trap - EXIT
+	trap '' HUP INT TERM # who is impatient does not keep anything alive
 	disown -a # the shell shall not tell how each of them ended
 	for pid in "${LAB_PIDS[@]}" "${LAB_PID[@]}"; do
 		kill "$pid" 2>/dev/null
@@ -459,11 +461,16 @@ capture_stop() {
 	lab_equal "capture lost nothing" "$(sed -n 's/ packets dropped by kernel//p' "$T/wire.err")" 0
 }
 
-# capture_clean  after capture_stop: the control marker is there, the payload's is not, no port but ELA's
-capture_clean() {
-	local strangers
+# capture_secret  after capture_stop: the control marker is there, the payload's is not
+capture_secret() {
 	lab_compare "capture shows what is sent in the clear" "$(grep -c -a -F "$LAB_CONTROL" "$T/wire.pcap")" -ge 1
 	lab_equal "capture shows no payload" "$(grep -c -a -F "$LAB_MARKER" "$T/wire.pcap")" 0
+}
+
+# capture_clean  the same, and no port but ELA's
+capture_clean() {
+	local strangers
+	capture_secret
 	strangers=$(tcpdump -n -r "$T/wire.pcap" "not arp and not igmp and not icmp and not icmp6 and not port $LAB_PORT
 		and not ip6[6] = 0 and not (udp and dst port 9)" 2>/dev/null | head -n 3)
 	lab_equal "capture shows only port $LAB_PORT" "$strangers" ""
