@@ -81,10 +81,8 @@ interrupted() {
 		echo "FAIL a demo that is interrupted: found exit status $status and '$left' after '$(tail -n 1 "$D/out")'," \
 			'wanted 130 and nothing left'
 		FAILED=1
-		ip netns list | sed -n "s/^\(ela$pid-[a-z0-9]*\).*/\1/p" | while read -r space; do
-			ip netns pids "$space" | xargs -r kill -9
-			ip netns del "$space"
-		done
+		pkill -9 -f "/ela$pid-"
+		ip netns list | grep -o "^ela$pid-[a-z0-9]*" | xargs -r -n 1 ip netns del
 		rm -rf "${TMPDIR:-/tmp}/ela$pid-"*
 	fi
 }
