@@ -152,6 +152,9 @@ lab_clear() {
 		ip netns pids "$space" 2>/dev/null | xargs -r kill -9 2>/dev/null
 	done
 	wait 2>/dev/null
+	for pid in "${LAB_PIDS[@]}"; do # what writes here, a compiler for example
+		lab_until 1 lab_gone "$pid"
+	done
 	for space in "${LAB_SPACES[@]}"; do
 		ip netns del "$space" 2>/dev/null
 	done
@@ -160,6 +163,10 @@ lab_clear() {
 	else
 		rm -rf --one-file-system "$T"
 	fi
+}
+
+lab_gone() {
+	! kill -0 "$1"
 }
 
 # lab_run COMMAND...  a program (not a function: its pid is wanted) in the background, ended by the trap; pid in LAB_LAST
