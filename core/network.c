@@ -266,8 +266,10 @@ static bool read_sign_key(struct ela_network *network, GError **error)
 	g_autofree char *file = g_build_filename(network->node->config->dir, ELA_SIGN_KEY_FILE, NULL);
 	g_autoptr(GError) why = NULL;
 
+	if (!g_file_test(file, G_FILE_TEST_EXISTS))
+		return refuse_file(error, "%s: is not there; remedy: ela init or ela join make it", file);
 	if (ela_key_read(file, network->sign_private, &why) != 0)
-		return refuse_file(error, "%s: %s; remedy: ela init or ela join make it", file, why->message);
+		return refuse_file(error, "%s: %s", file, why->message);
 	return true;
 }
 

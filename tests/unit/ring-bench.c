@@ -168,9 +168,13 @@ static void say_parents(struct ring_bench *b)
 
 static void deliver(struct ring_bench *b)
 {
-	do
+	bool did;
+
+	do {
 		deliver_datagrams(b);
-	while (b->pipes->len && (open_pipes(b) | turn_lanes(b)));
+		did = b->pipes->len && open_pipes(b);
+		did |= b->pipes->len && turn_lanes(b);
+	} while (did);
 }
 
 void ring_spoil(struct ring_bench *b, uint32_t a, uint32_t other, bool stuck)

@@ -165,7 +165,7 @@ signal HUP "^warn elad: $tmp/a.ini:13: \[peer b\] address: warning: " "a warning
 stop TERM
 cp "$tmp/saved" "$tmp/a.ini"
 
-# ---- a ring where there are no records ----
+# ---- a ring without the files that ela init and ela join make ----
 mark=0
 {
 	printf '[network]\nid = %064d\nprefix = 10.88.0.0/24\n' 7
@@ -175,7 +175,7 @@ mark=0
 "$elad" $dirs --config "$tmp/ring.ini" >"$tmp/log" 2>&1 </dev/null
 code=$?
 [ $code -eq 1 ] || fail "routing = chord: exit $code, wanted 1"
-until_log '^error route-chord: a network of static peers has no ring; set routing = static' "routing = chord"
+until_log "^elad: $tmp/node-sign.key: is not there; remedy: ela init or ela join make it\$" "routing = chord"
 
 # ---- a file that a reload cannot read ----
 chmod 600 "$tmp/a.ini"

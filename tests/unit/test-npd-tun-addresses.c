@@ -198,14 +198,27 @@ END_TEST
 START_TEST(failure_undoes)
 {
 	struct tun_node node;
+
+	ck_assert_int_eq(tun_node_open(&node, &(struct tun_wish){0}), 0);
+	ck_assert_int_lt(SET(&node, "10.60.0.1/24", "ff02::5/64"), 0); /* which is no interface's own */
+	check_log(&node, "cannot take the address ff02::5/64", "");
+	ck_assert_str_eq(found("ela0"), "10.88.0.1");
+	tun_node_free(&node);
+}
+END_TEST
+
+/* Where IPv6 is switched off the IPv6 address is left out, and said. */
+START_TEST(without_ip6)
+{
+	struct tun_node node;
 	FILE *off;
 
 	ck_assert_int_eq(tun_node_open(&node, &(struct tun_wish){0}), 0);
 	off = fopen("/proc/sys/net/ipv6/conf/ela0/disable_ipv6", "we");
 	ck_assert(off && fputs("1\n", off) >= 0 && fclose(off) == 0);
-	ck_assert_int_lt(SET(&node, "10.60.0.1/24", "fd88::1/64"), 0);
-	check_log(&node, "cannot take the address fd88::1/64", "");
-	ck_assert_str_eq(found("ela0"), "10.88.0.1");
+	ck_assert_int_eq(SET(&node, "10.60.0.1/24", "fd88::1/64"), 0);
+	check_log(&node, "fd88::1/64 is left out: IPv6 is switched off", "disable_ipv6=0");
+	ck_assert_str_eq(found("ela0"), "10.60.0.1");
 	tun_node_free(&node);
 }
 END_TEST
@@ -304,6 +317,7 @@ int main(void)
 	tcase_add_test(tc, kept_is_untouched);
 	tcase_add_test(tc, refused_leaves_all);
 	tcase_add_test(tc, failure_undoes);
+	tcase_add_test(tc, without_ip6);
 	tcase_add_test(tc, broadcasts_follow);
 	tcase_add_test(tc, under_traffic);
 	suite_add_tcase(suite, tc);
