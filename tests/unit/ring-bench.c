@@ -374,6 +374,7 @@ struct ring_bench *ring_new(uint32_t n, const uint32_t *order)
 {
 	const struct ela_plugin *cipher = test_plugin_load(CIPHER_AEAD);
 	struct ring_bench *b = bench = g_new0(struct ring_bench, 1);
+	static const uint8_t nobody[] = {0};
 	struct lone_spec specs[RING_NODES];
 	uint8_t addresses[RING_NODES] = {0};
 
@@ -384,7 +385,7 @@ struct ring_bench *ring_new(uint32_t n, const uint32_t *order)
 	b->world->list->users[0].rights.max_nodes = 200;
 	b->membership = world_member(b->world);
 	for (uint32_t k = 1; k <= n; k++) {
-		specs[k - 1] = (struct lone_spec){.cipher = cipher, .number = k, .knows = (const uint8_t[]){0}};
+		specs[k - 1] = (struct lone_spec){.cipher = cipher, .number = k, .knows = nobody};
 		b->nodes[k].credential = world_credential(b->world, b->world->sada, (uint8_t)k, k, 1);
 		world_offered(b->membership, world_offer_credential, b->nodes[k].credential, 0, NULL);
 	}
