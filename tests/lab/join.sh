@@ -23,7 +23,7 @@ ping_all
 by_datagrams() {
 	local node
 	for node in a b c; do
-		[ "$(in_ns $node "$ELA_ELA" peers --json --dir "$T/$node/net" | grep -o '"transport":"udp"' | wc -l)" = 2 ] || return 1
+		[ "$(in_ns "$node" "$ELA_ELA" peers --json --dir "$T/$node/net" | grep -o '"transport":"udp"' | wc -l)" = 2 ] || return 1
 	done
 }
 lab_check 'cores talk by datagrams, both ways' lab_until 10 by_datagrams
