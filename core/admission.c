@@ -129,14 +129,6 @@ static void put_observed(const struct asked *asked, struct ela_message *reply)
 	ela_message_put_endpoint(reply, ELA_FIELD_OBSERVED, &observed);
 }
 
-static void put_blob(struct ela_message *m, enum ela_field field, GBytes *bytes)
-{
-	gsize len;
-	const void *data = g_bytes_get_data(bytes, &len);
-
-	ela_message_put_bytes(m, field, data, (uint32_t)len);
-}
-
 static void put_record(struct ela_message *m, enum ela_field field, const struct ela_known *known)
 {
 	if (known)
@@ -149,8 +141,8 @@ static void welcome(const struct asked *asked, uint32_t address)
 	struct ela_message *reply = ela_message_reply(ela_message_head(asked->request), ELA_STATUS_OK, NULL);
 	struct ela_addr ip4, ip6;
 
-	put_blob(reply, ELA_FIELD_CREDENTIAL, network->credential);
-	put_blob(reply, ELA_FIELD_GENESIS, ela_membership_genesis_bytes(network->membership));
+	ela_network_put_object(reply, ELA_FIELD_CREDENTIAL, network->credential);
+	ela_network_put_object(reply, ELA_FIELD_GENESIS, ela_membership_genesis_bytes(network->membership));
 	ela_list_sync_put_head(network, reply);
 	put_observed(asked, reply);
 	ela_network_addresses(network, address, &ip4, &ip6);

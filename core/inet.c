@@ -107,6 +107,22 @@ bool ela_inet_is_unspecified(const struct ela_addr *addr)
 	return addr->family == ELA_ADDR_IP4 ? addr->ip[0] == 0 : memcmp(addr->ip, zero, sizeof zero) == 0;
 }
 
+bool ela_inet_is_private(const struct ela_addr *addr)
+{
+	static const struct ela_prefix private[] = {
+		{{.ip = {10}, .family = ELA_ADDR_IP4}, 8},
+		{{.ip = {172, 16}, .family = ELA_ADDR_IP4}, 12},
+		{{.ip = {192, 168}, .family = ELA_ADDR_IP4}, 16},
+		{{.ip = {100, 64}, .family = ELA_ADDR_IP4}, 10},
+		{{.ip = {0xfc}, .family = ELA_ADDR_IP6}, 7},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(private); i++)
+		if (ela_inet_prefix_contains(&private[i], addr))
+			return true;
+	return false;
+}
+
 bool ela_inet_is_loopback(const struct ela_addr *addr)
 {
 	static const uint8_t one[16] = {[15] = 1};

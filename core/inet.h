@@ -25,6 +25,8 @@ bool ela_inet_prefix_equal(const struct ela_prefix *a, const struct ela_prefix *
 
 bool ela_inet_is_unspecified(const struct ela_addr *addr);
 bool ela_inet_is_loopback(const struct ela_addr *addr);
+/* Of a private network or a carrier's (RFC 1918, 6598, 4193): nobody calls it from the Internet. */
+bool ela_inet_is_private(const struct ela_addr *addr);
 bool ela_inet_is_link_local(const struct ela_addr *addr);
 /* Multicast, and IPv4's limited broadcast and class E. */
 bool ela_inet_is_multicast(const struct ela_addr *addr);

@@ -204,28 +204,13 @@ static bool is_overlay(const struct ela_inviter *inviter, const struct ela_addr 
 	return ela_inet_prefix_contains(&inviter->token.prefix, addr) || ela_inet_prefix_contains(&overlay6, addr);
 }
 
-/* RFC 1918, RFC 6598 and RFC 4193. */
-static bool is_private(const struct ela_addr *addr)
-{
-	static const char *const prefixes[] = {
-		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++) {
-		struct ela_prefix prefix;
-
-		if (ela_inet_prefix(prefixes[i], &prefix) == 0 && ela_inet_prefix_contains(&prefix, addr))
-			return true;
-	}
-	return false;
-}
-
 uint32_t ela_inviter_rank(const struct ela_inviter *inviter, const struct ela_addr *addr)
 {
 	const struct ela_place place = {.addr = *addr, .tcp_port = 1};
 
 	if (!ela_place_ok(&place) || is_overlay(inviter, addr))
 		return 0;
-	return is_private(addr) ? 1 : 2;
+	return ela_inet_is_private(addr) ? 1 : 2;
 }
 
 int ela_inviter_add_place(struct ela_inviter *inviter, const struct ela_place *place, GError **error)

@@ -453,15 +453,6 @@ static void on_welcome(void *data, int err, const struct ela_message *reply)
 	ela_list_sync_fetch(joining->network->sync, peer, &head, on_learnt, joining);
 }
 
-static void put_blob(struct ela_message *m, enum ela_field field, GBytes *bytes)
-{
-	gsize len;
-	const void *data = bytes ? g_bytes_get_data(bytes, &len) : NULL;
-
-	if (data)
-		ela_message_put_bytes(m, field, data, (uint32_t)len);
-}
-
 /* What it has, else what it wishes. */
 static void put_wish(const struct ela_network *network, struct ela_message *m)
 {
@@ -484,8 +475,8 @@ static void show_oneself(struct ela_joining *joining, struct ela_peer *peer)
 	(void)ela_membership_user_name(network->membership, network->self.user, user);
 	ela_message_put_text(request, ELA_FIELD_USER, user);
 	ela_message_put_text(request, ELA_FIELD_NODE, network->self.name);
-	put_blob(request, ELA_FIELD_CREDENTIAL, network->credential);
-	put_blob(request, ELA_FIELD_ENROLMENT, network->claim);
+	ela_network_put_object(request, ELA_FIELD_CREDENTIAL, network->credential);
+	ela_network_put_object(request, ELA_FIELD_ENROLMENT, network->claim);
 	ela_list_sync_put_head(network, request);
 	put_wish(network, request);
 	joining->core = peer->number;

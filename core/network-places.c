@@ -30,22 +30,6 @@ void ela_network_ports(const struct ela_network *network, uint16_t *ret_tcp, uin
 	}
 }
 
-static bool is_private(const struct ela_addr *addr)
-{
-	static const struct ela_prefix private[] = {
-		{{.ip = {10}, .family = ELA_ADDR_IP4}, 8},
-		{{.ip = {172, 16}, .family = ELA_ADDR_IP4}, 12},
-		{{.ip = {192, 168}, .family = ELA_ADDR_IP4}, 16},
-		{{.ip = {100, 64}, .family = ELA_ADDR_IP4}, 10},
-		{{.ip = {0xfc}, .family = ELA_ADDR_IP6}, 7},
-	};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(private); i++)
-		if (ela_inet_prefix_contains(&private[i], addr))
-			return true;
-	return false;
-}
-
 static bool read_interface(const struct ifaddrs *at, struct ela_addr *ret)
 {
 	*ret = (struct ela_addr){0};
@@ -74,8 +58,8 @@ uint32_t ela_network_places(const struct ela_network *network, struct ela_place 
 	(void)getifaddrs(&all); /* none are known then */
 	for (int want_private = 0; want_private < 2; want_private++)
 		for (const struct ifaddrs *at = all; at && n < ELA_LEASE_PLACES; at = at->ifa_next)
-			if (read_interface(at, &place.addr) && is_private(&place.addr) == want_private && ela_place_ok(&place) &&
-				ela_addr_allowed(network->node, &place.addr))
+			if (read_interface(at, &place.addr) && ela_inet_is_private(&place.addr) == want_private &&
+				ela_place_ok(&place) && ela_addr_allowed(network->node, &place.addr))
 				ret[n++] = place;
 	if (all)
 		freeifaddrs(all);

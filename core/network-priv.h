@@ -99,6 +99,8 @@ int ela_network_take_credential(
  * where it can be called. 0, or a negative errno with error: nothing has changed.
  */
 int ela_network_enter(struct ela_network *network, const struct ela_lease *lease, GError **error);
+/* A signed object as a field of a message; NULL: it is left out. */
+void ela_network_put_object(struct ela_message *m, enum ela_field field, GBytes *bytes);
 /* Its own record as it is now; borrowed; NULL: it has none yet. */
 const struct ela_known *ela_network_own_record(const struct ela_network *network);
 /* The overlay addresses that go with an IPv4 address, for a peer. */

@@ -73,6 +73,15 @@ static void record_random(void *data, void *buf, size_t len)
 	loop->ops->random(loop, buf, len);
 }
 
+void ela_network_put_object(struct ela_message *m, enum ela_field field, GBytes *bytes)
+{
+	gsize len;
+	const void *data = bytes ? g_bytes_get_data(bytes, &len) : NULL;
+
+	if (data)
+		ela_message_put_bytes(m, field, data, (uint32_t)len);
+}
+
 const struct ela_known *ela_network_own_record(const struct ela_network *network)
 {
 	return network->lease.id ? ela_directory_find(network->directory, network->lease.id) : NULL;
