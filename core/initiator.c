@@ -13,7 +13,6 @@
 #include <errno.h>
 
 #define SPACING_NS (250 * ELA_MSEC) /* between endpoints (details: endpoints) */
-#define BETTER_MOST_NS (60 * ELA_SEC)
 #define BACKOFF_MIN_NS (500 * ELA_MSEC)
 #define BACKOFF_WANTED_NS (2 * ELA_SEC) /* while packets want to go there */
 #define BACKOFF_IDLE_NS (30 * ELA_SEC)
@@ -27,14 +26,6 @@
 #define COOKIES 2u             /* of each message 1 */
 #define SAY_NS (5 * ELA_SEC)
 #define BETTER_NS (500 * ELA_MSEC) /* head start of a better way over the connection in use */
-
-static struct ela_transport *transport_named(struct ela_node *node, const char *name)
-{
-	for (uint32_t i = 0; i < node->n_transports; i++)
-		if (g_strcmp0(node->transports[i].instance->loaded->descriptor->name, name) == 0)
-			return &node->transports[i];
-	return NULL;
-}
 
 static void end_attempt(struct ela_node *node, struct ela_attempt *a, bool keep_index)
 {
@@ -165,7 +156,7 @@ static void dial(struct ela_peer *peer, struct ela_transport *t, const struct el
 static void try_way(struct ela_peer *peer, uint32_t k)
 {
 	struct ela_node *node = peer->node;
-	struct ela_transport *t = transport_named(node, peer->config->transports[k / peer->n_addrs]);
+	struct ela_transport *t = ela_transport_named(node, peer->config->transports[k / peer->n_addrs]);
 	const struct ela_addr *addr = &peer->addrs[k % peer->n_addrs];
 
 	if (!t || !ela_addr_allowed(node, addr))
@@ -270,7 +261,7 @@ void ela_initiate_direct(struct ela_peer *peer)
 {
 	struct ela_node *node = peer->node;
 	uint32_t ways = n_ways(peer), k = ways ? peer->endpoint++ % ways : 0;
-	struct ela_transport *t = ways ? transport_named(node, peer->config->transports[k / peer->n_addrs]) : NULL;
+	struct ela_transport *t = ways ? ela_transport_named(node, peer->config->transports[k / peer->n_addrs]) : NULL;
 	struct ela_path path;
 
 	if (!t || !ela_addr_allowed(node, &peer->addrs[k % peer->n_addrs]))
@@ -290,45 +281,9 @@ void ela_initiate_on_link(struct ela_peer *peer, struct ela_link *link)
 	send_init(peer, &path);
 }
 
-/*
- * A node of a ring is met over a connection first, as it has no address yet; from then on what the configuration likes
- * better is challenged, one place after the other. The session moves there when an answer came; until then it stays.
- */
-static void seek_better(struct ela_peer *peer, uint64_t now_ns)
-{
-	const struct ela_tx *tx = peer->tx_shadow;
-	struct ela_path path = {0};
-	uint32_t better = 0;
-
-	if (!peer->made || peer->via || !tx || !tx->link || !peer->n_addrs || ela_own_id(peer->node) == 0 ||
-		peer->id == 0) {
-		peer->better_wait_ns = 0;
-		return;
-	}
-	while (peer->config->transports[better] &&
-		   strcmp(peer->config->transports[better], tx->transport->instance->loaded->descriptor->name) != 0)
-		better++;
-	if (better == 0 || now_ns < peer->better_ns)
-		return;
-	peer->better_wait_ns = CLAMP(2 * peer->better_wait_ns, SPACING_NS, BETTER_MOST_NS);
-	peer->better_ns = now_ns + peer->better_wait_ns;
-	for (uint32_t k = 0; k < better * peer->n_addrs; k++) {
-		uint32_t way = peer->endpoint++ % (better * peer->n_addrs);
-		const struct ela_transport *t = transport_named(peer->node, peer->config->transports[way / peer->n_addrs]);
-
-		if (!t || !(t->info.caps & ELA_TRANSPORT_DATAGRAM) ||
-			!ela_addr_allowed(peer->node, &peer->addrs[way % peer->n_addrs]))
-			continue;
-		path.remote = peer->addrs[way % peer->n_addrs];
-		path.transport = t->number;
-		ela_control_try(peer, &path);
-		return;
-	}
-}
-
 void ela_initiator_tick(struct ela_peer *peer, uint64_t now_ns)
 {
-	seek_better(peer, now_ns);
+	ela_better_tick(peer, now_ns);
 	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
 		if (peer->attempts[i].used && now_ns - peer->attempts[i].sent_ns > ANSWER_NS)
 			end_attempt(peer->node, &peer->attempts[i], false);

@@ -163,6 +163,14 @@ const char *ela_transport_name(const struct ela_node *node, uint32_t number)
 	return number < node->n_transports ? node->transports[number].instance->loaded->descriptor->name : "relay";
 }
 
+struct ela_transport *ela_transport_named(struct ela_node *node, const char *name)
+{
+	for (uint32_t i = 0; i < node->n_transports; i++)
+		if (g_strcmp0(node->transports[i].instance->loaded->descriptor->name, name) == 0)
+			return &node->transports[i];
+	return NULL;
+}
+
 /* Routing hears of those alone that were accepted. */
 static void tell_routing(struct ela_peer *peer, uint32_t event)
 {

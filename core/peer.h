@@ -94,6 +94,8 @@ bool ela_addr_allowed(const struct ela_node *node, const struct ela_addr *addr);
 bool ela_prefix_is_beyond(const struct ela_config *config, const struct ela_prefix *prefix);
 /* Of a path's transport, for people; "relay" for a way through a neighbour. */
 const char *ela_transport_name(const struct ela_node *node, uint32_t number);
+/* The one that ela.ini calls so; NULL: there is none. */
+struct ela_transport *ela_transport_named(struct ela_node *node, const char *name);
 /* "10.99.0.2:7450" into buf. */
 const char *ela_addr_text(const struct ela_addr *addr, char buf[64]);
 
@@ -127,6 +129,11 @@ void ela_via_forget(struct ela_node *node, const struct ela_peer *neighbour);
 void ela_via_tick(struct ela_peer *peer, uint64_t now_ns);
 /* Sends control's frame through path's neighbour. 0 or -errno. */
 int ela_via_send(struct ela_node *node, const struct ela_path *path, const uint8_t *frame, uint32_t len);
+
+/* ---- better.c ---- */
+
+/* Challenges what the configuration likes better than the connection in use, now and then. */
+void ela_better_tick(struct ela_peer *peer, uint64_t now_ns);
 
 /* ---- initiator.c ---- */
 
