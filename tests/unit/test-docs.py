@@ -60,7 +60,7 @@ def number(text):
 
 def timers(root):
     defined, listed = {}, set()
-    for name in ("initiator", "responder", "control", "control-tick", "pmtu", "peer", "link", "node", "parts", "dialogue",
+    for name in ("initiator", "better", "responder", "control", "control-tick", "pmtu", "peer", "link", "node", "parts", "dialogue",
                  "dialogue-answer", "pull"):
         text = (root / f"core/{name}.c").read_text()
         for macro, value in re.findall(r"^#define (\w+) (.*?)(?:\s*/\*.*)?$", text, flags=re.M):
