@@ -285,7 +285,7 @@ static struct ela_json *read_value(struct reader *r)
 struct ela_json *ela_json_read(const char *text, size_t len, GError **error)
 {
 	GError *fault = NULL;
-	struct reader r = {.start = text, .at = text, .end = text + len, .error = &fault};
+	struct reader r = {.start = text, .at = text, .end = len ? text + len : text, .error = &fault}; /* NULL has no + */
 	struct ela_json *json = read_value(&r);
 
 	skip_space(&r);
