@@ -28,6 +28,7 @@ struct ela_directory {
 	const struct ela_routing_ops *routing; /* NULL: none */
 	void *routing_self;
 	uint64_t generation; /* of membership, when all was checked last */
+	uint64_t nodes;      /* of membership, when homes were looked for last */
 	bool has_own;
 	uint8_t own_hash[ELA_HASH_LEN];
 	struct ela_timer *stale; /* when the first record may be too old; not armed while there is none */
@@ -198,6 +199,11 @@ _Static_assert(ELA_LEASE_JOINING == ELA_RECORD_ROLE_JOINING && ELA_LEASE_CORE ==
 				   ELA_LEASE_EDGE == ELA_RECORD_ROLE_EDGE,
 	"roles have the same numbers on the wire and in the ABI");
 
+static bool is_own(const struct ela_directory *d, const struct ela_lease *lease)
+{
+	return d->has_own && memcmp(lease->node_hash, d->own_hash, ELA_HASH_LEN) == 0;
+}
+
 int ela_directory_record_check(struct ela_directory *d, const void *bytes, uint32_t len, struct ela_record_info *ret)
 {
 	struct ela_standing standing;
@@ -217,7 +223,7 @@ int ela_directory_record_check(struct ela_directory *d, const void *bytes, uint3
 		.sequence = lease->sequence,
 	};
 	memcpy(ret->key_hash, lease->node_hash, ELA_HASH_LEN);
-	if (d->has_own && memcmp(lease->node_hash, d->own_hash, ELA_HASH_LEN) == 0)
+	if (is_own(d, lease))
 		d->listener->own_record(d->listener->data, lease, bytes, len);
 	return 0;
 }
@@ -260,6 +266,12 @@ static void keep(struct ela_directory *d, const struct ela_known *news)
 		d->listener->changed(d->listener->data, news->id);
 }
 
+static void note(struct ela_directory *d, const struct ela_standing *standing)
+{
+	if (d->leases)
+		(void)ela_lease_table_note(d->leases, standing); /* false: the ring may route to whom we hold no lease for */
+}
+
 int ela_directory_record_set(struct ela_directory *d, uint32_t id, const void *bytes, uint32_t len, uint32_t via)
 {
 	struct ela_known news = {.id = id, .via = via, .peer = d->peer, .heard_ns = ela_loop_now(d->loop), .len = len};
@@ -276,8 +288,7 @@ int ela_directory_record_set(struct ela_directory *d, uint32_t id, const void *b
 	news.since_s = standing.since_s;
 	news.lease = standing.lease;
 	memcpy(news.bytes, bytes, len);
-	if (d->leases)
-		(void)ela_lease_table_note(d->leases, &standing); /* false: the ring may route to whom we hold no lease for */
+	note(d, &standing);
 	keep(d, &news);
 	return 0;
 }
@@ -323,6 +334,35 @@ void ela_directory_recheck(struct ela_directory *d)
 	}
 	if (d->leases)
 		ela_lease_table_recheck(d->leases);
+}
+
+static bool lacks_home(const struct ela_known *known)
+{
+	struct ela_lease_bytes parts;
+
+	return known->since_s == 0 && ela_lease_split(known->bytes, known->len, &parts, NULL) == 0 && parts.mark.kind != 0;
+}
+
+void ela_directory_recheck_homes(struct ela_directory *d)
+{
+	const struct ela_known *known;
+
+	if (d->nodes == ela_membership_nodes(d->m))
+		return;
+	d->nodes = ela_membership_nodes(d->m);
+	for (uint32_t id = 0; (known = ela_directory_next(d, id)) != NULL;) {
+		struct ela_known news = *known;
+		struct ela_standing standing;
+
+		id = known->id;
+		if (!lacks_home(known) || judge(d, known->bytes, known->len, &standing) != 0 || standing.since_s == 0)
+			continue;
+		if (is_own(d, &standing.lease))
+			d->listener->own_record(d->listener->data, &standing.lease, news.bytes, news.len);
+		news.since_s = standing.since_s;
+		note(d, &standing);
+		keep(d, &news);
+	}
 }
 
 /* ---- the ring ---- */

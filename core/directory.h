@@ -64,6 +64,11 @@ void ela_directory_attach(struct ela_directory *d, const struct ela_routing_ops 
  * called after every offer to the membership; does nothing while its generation stays.
  */
 void ela_directory_recheck(struct ela_directory *d);
+/*
+ * Countersignatures of homes that were not known when the record came count once they are. To be called after every
+ * offer likewise; does nothing while no node was offered. Calls changed(), and own_record() for the own one.
+ */
+void ela_directory_recheck_homes(struct ela_directory *d);
 
 /* ---- for the plugin: as the services of struct ela_host ---- */
 

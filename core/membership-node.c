@@ -165,6 +165,7 @@ static int keep(struct ela_membership *m, struct ela_held_credential *held, GErr
 		return ela_object_refuse(error, ENOSPC, "%u nodes are known, which is all that fit", ELA_CREDENTIALS_MAX);
 	}
 	g_ptr_array_add(m->credentials, held);
+	m->nodes++;
 	(void)ela_membership_write(m, ELA_STATE_CREDENTIALS); /* what it takes away applies; anybody can offer it again */
 	return 0;
 }

@@ -54,6 +54,7 @@ struct ela_membership {
 
 	uint64_t trusted_s;
 	uint64_t generation;
+	uint64_t nodes;     /* credentials that were taken, ever */
 	uint32_t unwritten; /* bit i: file i differs from what the disk has */
 };
 

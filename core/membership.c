@@ -47,6 +47,11 @@ uint64_t ela_membership_generation(const struct ela_membership *m)
 	return m->generation;
 }
 
+uint64_t ela_membership_nodes(const struct ela_membership *m)
+{
+	return m->nodes;
+}
+
 uint64_t ela_membership_now(const struct ela_membership *m, uint64_t wall_s)
 {
 	return MAX(wall_s, m->trusted_s);

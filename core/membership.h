@@ -49,6 +49,8 @@ void ela_membership_set_judged(struct ela_membership *m, bool is_judged);
 
 /* Changes whenever somebody may have lost or got a right: time to look at every session, lease and record again. */
 uint64_t ela_membership_generation(const struct ela_membership *m);
+/* Changes whenever a node is known that was not: what it signed counts from now on. */
+uint64_t ela_membership_nodes(const struct ela_membership *m);
 /* max(wall clock, the greatest issue time that the owner signed). */
 uint64_t ela_membership_now(const struct ela_membership *m, uint64_t wall_s);
 /* The list's end is over: nobody new gets in. */

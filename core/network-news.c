@@ -57,8 +57,10 @@ int ela_network_take_credential(
 		g_propagate_error(error, g_steal_pointer(&why));
 	if (err == 0 && ret)
 		*ret = held;
-	if (err == 0)
+	if (err == 0) {
 		ela_network_recheck(network);
+		ela_network_chore(network); /* a home of records may be known now */
+	}
 	return err;
 }
 
@@ -335,6 +337,7 @@ void ela_network_news_turn(struct ela_network *network)
 
 	network->changed = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	try_again(network);
+	ela_directory_recheck_homes(network->directory);
 	fetch_credentials(network);
 	for (guint i = 0; i < changed->len; i++)
 		look_at(network, g_array_index(changed, uint32_t, i));

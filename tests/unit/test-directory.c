@@ -396,6 +396,29 @@ START_TEST(test_recheck)
 }
 END_TEST
 
+/* What a home that is not known countersigned counts once it is known. */
+START_TEST(test_home_late)
+{
+	struct ela_lease of_1 = lease_of(1), of_2 = lease_of(2);
+	g_autoptr(GBytes) record = world_record(w, &of_1, 1), marked = world_mark(w, record, &of_1, 1, 4, 1000);
+	uint8_t own[ELA_HASH_LEN];
+
+	world_node_hash(1, own);
+	ela_directory_set_own(d, own);
+	ck_assert(set(marked, of_1.id, of_1.id) == 0 && set_lease(&of_2, 2) == 0);
+	ela_directory_recheck_homes(d);
+	ck_assert(ela_directory_find(d, of_1.id)->since_s == 0 && told.changed == 2 && told.own == 0);
+	world_offered(m, world_offer_credential, credentials[4], 0, NULL);
+	ck_assert_uint_eq(ela_directory_find(d, of_1.id)->since_s, 0); /* until somebody looks */
+	ela_directory_recheck_homes(d);
+	ck_assert_uint_eq(ela_directory_find(d, of_1.id)->since_s, 1000);
+	ck_assert(told.changed == 3 && told.changed_id == of_1.id && told.own == 1);
+	ck_assert_uint_eq(ela_directory_find(d, of_2.id)->since_s, 0);
+	ela_directory_recheck_homes(d);
+	ck_assert(told.changed == 3 && told.own == 1);
+}
+END_TEST
+
 /* All that can end a record: its user goes, or may be no core, or has fewer nodes; its credential is replaced. */
 START_TEST(test_recheck_reasons)
 {
@@ -661,6 +684,7 @@ int main(void)
 	tcase_add_test(tc, test_full);
 	tcase_add_test(tc, test_compare);
 	tcase_add_test(tc, test_recheck);
+	tcase_add_test(tc, test_home_late);
 	tcase_add_loop_test(tc, test_recheck_reasons, 0, 5);
 	tcase_add_test(tc, test_own);
 	tcase_add_test(tc, test_unknown_credential);
