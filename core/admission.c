@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * admission: who asks this node to be let in: NodeAuthentication and NodeJoin (thesis 4.2.1, table 5.1) as the core
- * answers them. Every answer is a decision of core/membership.h, core/address.h and the routing plugin; nothing is kept
- * here. Control thread.
+ * answers them. Every answer is a decision of core/membership.h, core/address.h and the routing plugin. Kept here is
+ * only who is of a user that is not known yet: his request waits for the news of other cores. Control thread.
  */
 #include "inet.h"
 #include "network-priv.h"
@@ -10,6 +10,23 @@
 
 #include <errno.h>
 #include <string.h>
+
+#define HOLD_NS (2 * ELA_SEC)
+#define LOOK_NS (100 * ELA_MSEC)
+#define HELD_MAX 16u
+
+/* A NodeAuthentication that waits. */
+struct held {
+	uint64_t ticket, until_ns;
+	uint32_t peer;   /* its number: it may be gone */
+	GBytes *request; /* as it was encoded */
+};
+
+struct ela_admission {
+	struct ela_network *network;
+	struct ela_timer *timer;
+	GPtrArray *held; /* struct held, owned */
+};
 
 /* A request on its way to its answer. */
 struct asked {
@@ -151,11 +168,98 @@ static void welcome(const struct asked *asked, uint32_t address)
 	answer(asked, reply);
 }
 
+/* 0 with the address that it has from now on; -EAGAIN: by what is known here nobody can tell. */
+static int judge(const struct asked *asked, uint32_t *ret_address, GError **error)
+{
+	const struct ela_credential *credential = NULL;
+	int err = take_enrolment(asked, error);
+
+	if (err == 0)
+		err = take_credential(asked, &credential, error);
+	return err == 0 ? accept(asked, credential, ret_address, error) : err;
+}
+
+static void conclude(const struct asked *asked, int err, uint32_t address, const GError *error)
+{
+	if (err != 0)
+		refuse(asked, status_of(err), error ? error->message : g_strerror(-err));
+	else
+		welcome(asked, address);
+}
+
+/* ---- of a user who is not known here ----
+ *
+ * He was let in by another core a moment ago, as a rule, and the news of that is on its way.
+ */
+
+static void free_held(void *data)
+{
+	struct held *held = data;
+
+	g_bytes_unref(held->request);
+	g_free(held);
+}
+
+static struct ela_loop *loop_of(const struct ela_admission *admission)
+{
+	return admission->network->node->loop;
+}
+
+/* False: it cannot wait. */
+static bool hold(struct ela_admission *admission, const struct asked *asked)
+{
+	uint64_t now_ns = ela_loop_now(loop_of(admission));
+	GBytes *request = admission->held->len < HELD_MAX ? ela_message_encode(asked->request, NULL) : NULL;
+	struct held *held;
+
+	if (!request)
+		return false;
+	held = g_new(struct held, 1);
+	*held = (struct held){asked->ticket, now_ns + HOLD_NS, asked->peer->number, request};
+	g_ptr_array_add(admission->held, held);
+	loop_of(admission)->ops->timer_set(admission->timer, now_ns + LOOK_NS);
+	return true;
+}
+
+/* False: it has to wait on. */
+static bool try_held(struct ela_admission *admission, const struct held *held)
+{
+	struct ela_network *network = admission->network;
+	gsize len;
+	const void *bytes = g_bytes_get_data(held->request, &len);
+	struct ela_message *request = ela_message_parse(bytes, (uint32_t)len, NULL, NULL);
+	const struct asked asked = {network, ela_peer_by_number(network->node, held->peer), request, held->ticket};
+	bool is_over = ela_loop_now(network->node->loop) >= held->until_ns;
+	g_autoptr(GError) error = NULL;
+	uint32_t address = 0;
+	int err = asked.peer && request ? judge(&asked, &address, &error) : 0;
+
+	if (asked.peer && request && (err != -EAGAIN || is_over)) {
+		conclude(&asked, err, address, error);
+		is_over = true;
+	}
+	ela_message_free(request);
+	return is_over || !asked.peer;
+}
+
+static void look(void *data)
+{
+	struct ela_admission *admission = data;
+
+	for (guint i = 0; i < admission->held->len;)
+		if (try_held(admission, g_ptr_array_index(admission->held, i)))
+			(void)g_ptr_array_remove_index(admission->held, i); /* which frees it */
+		else
+			i++;
+	ela_network_recheck(admission->network);
+	if (admission->held->len)
+		loop_of(admission)->ops->timer_set(admission->timer, ela_loop_now(loop_of(admission)) + LOOK_NS);
+}
+
 static void on_authentication(void *data, struct ela_peer *peer, const struct ela_message *request, uint64_t ticket)
 {
 	const struct asked asked = {data, peer, request, ticket};
 	struct ela_network *network = data;
-	const struct ela_credential *credential = NULL;
 	g_autoptr(GError) error = NULL;
 	uint32_t address = 0;
 	int err;
@@ -165,15 +269,9 @@ static void on_authentication(void *data, struct ela_peer *peer, const struct el
 			network->lease.id == 0 ? "this node is not in itself yet" : "this node is an edge");
 		return;
 	}
-	err = take_enrolment(&asked, &error);
-	if (err == 0)
-		err = take_credential(&asked, &credential, &error);
-	if (err == 0)
-		err = accept(&asked, credential, &address, &error);
-	if (err != 0)
-		refuse(&asked, status_of(err), error ? error->message : g_strerror(-err));
-	else
-		welcome(&asked, address);
+	err = judge(&asked, &address, &error);
+	if (err != -EAGAIN || !hold(network->admission, &asked))
+		conclude(&asked, err, address, error);
 	ela_network_recheck(network); /* an enrolment that won takes the other one's rights away */
 }
 
@@ -307,4 +405,25 @@ void ela_admission_serve(struct ela_network *network)
 	ela_dialogue_handle(node, ELA_PURPOSE_NODE_LEAVE, on_leave, network);
 	ela_dialogue_handle(node, ELA_PURPOSE_RESOLVE, on_resolve, network);
 	ela_dialogue_handle(node, ELA_PURPOSE_RECORD_GET, on_resolve, network);
+}
+
+/* ---- life ---- */
+
+struct ela_admission *ela_admission_new(struct ela_network *network)
+{
+	struct ela_admission *admission = g_new0(struct ela_admission, 1);
+
+	admission->network = network;
+	admission->timer = network->node->loop->ops->timer_new(network->node->loop, look, admission);
+	admission->held = g_ptr_array_new_with_free_func(free_held);
+	return admission;
+}
+
+void ela_admission_free(struct ela_admission *admission)
+{
+	if (!admission)
+		return;
+	loop_of(admission)->ops->timer_free(admission->timer);
+	g_ptr_array_unref(admission->held);
+	g_free(admission);
 }

@@ -13,6 +13,7 @@
 #include "own-record.h"
 #include "peer.h"
 
+struct ela_admission;
 struct ela_joining;
 struct ela_list_sync;
 
@@ -37,6 +38,7 @@ struct ela_network {
 	GPtrArray *waiting; /* GBytes: records that came in a reply and lack a credential */
 
 	struct ela_list_sync *sync;
+	struct ela_admission *admission;
 	struct ela_joining *joining;
 	struct ela_neighbours_ops neighbours_ops;
 	struct ela_neighbours *neighbours;
@@ -113,6 +115,8 @@ void ela_network_ports(const struct ela_network *network, uint16_t *ret_tcp, uin
 
 /* ---- admission.c: who asks this node to be let in ---- */
 
+struct ela_admission *ela_admission_new(struct ela_network *network);
+void ela_admission_free(struct ela_admission *admission); /* takes NULL */
 void ela_admission_serve(struct ela_network *network);
 
 /* ---- joining.c: this node asks others ---- */

@@ -347,6 +347,7 @@ static void tie(struct ela_network *network)
 	network->neighbours =
 		ela_neighbours_new(node, network->membership, network->directory, network->members, &network->neighbours_ops);
 	network->sync = ela_list_sync_new(network);
+	network->admission = ela_admission_new(network);
 	network->joining = ela_joining_new(network);
 	ela_dialogue_set_incarnation(node, (int64_t)(ela_own_record_incarnation(network->record) & INT64_MAX));
 }
@@ -406,6 +407,7 @@ void ela_network_free(struct ela_network *network)
 		return;
 	node = network->node;
 	ela_joining_free(network->joining);
+	ela_admission_free(network->admission);
 	ela_list_sync_free(network->sync);
 	ela_neighbours_free(network->neighbours);
 	ela_members_free(network->members);

@@ -3,6 +3,7 @@
 #include "sim-ring.h"
 
 #include "directory.h"
+#include "folders.h"
 #include "found.h"
 #include "handshake.h"
 #include "inet.h"
@@ -109,8 +110,8 @@ static void make_founder(void)
 	must(ela_found(&found, &error) == 0, "found", error);
 }
 
-/* `ela add-node`, or `ela invite` of a guest, at node 0 and `ela join` here */
-static void make_machine(uint32_t k)
+/* `ela add-node`, or `ela invite` of a user, where the inviter's folder is, and `ela join` in the other one */
+static void make_machine(const char *from, const char *folder, const char *name, const char *user)
 {
 	struct ela_inviter *inviter = NULL;
 	struct ela_place place = {.tcp_port = SIM_STREAM_PORT, .udp_port = 7450};
@@ -118,15 +119,13 @@ static void make_machine(uint32_t k)
 	const struct ela_rights rights = {.may_core = true, .max_nodes = 4};
 	struct ela_token token = {0};
 	uint64_t expires_s = WALL_S + 7 * 86400;
-	g_autofree char *founder = made_folder(0), *folder = made_folder(k), *text = NULL, *name = NULL, *user = NULL;
+	g_autofree char *text = NULL;
 	g_autoptr(GError) error = NULL;
 
-	name = g_strdup_printf("n%u", k);
-	user = g_strdup_printf("u%u", k);
-	must(ela_inviter_new(founder, founder, WALL_S, &inviter, &error) == 0, "inviter", error);
+	must(ela_inviter_new(from, from, WALL_S, &inviter, &error) == 0, "inviter", error);
 	must(ela_mem_addr("10.0.0.1", 0, &place.addr) == 0, "place", NULL);
 	must(ela_inviter_add_place(inviter, &place, &error) == 0, "place", error);
-	if (made.guests >> k & 1)
+	if (user)
 		must(ela_invite_user(inviter, user, &rights, expires_s, &text, &error) == 0, "invite", error);
 	else
 		must(ela_invite_machine(inviter, name, expires_s, &text, &error) == 0, "invite", error);
@@ -137,6 +136,15 @@ static void make_machine(uint32_t k)
 	(void)g_strlcpy(outfit.node.name, name, ELA_NAME_ROOM); /* it fits */
 	must(ela_join(&outfit, &token, &error) == 0, "join", error);
 	ela_token_clear(&token);
+}
+
+static void make_joiner(uint32_t k)
+{
+	g_autofree char *founder = made_folder(0), *folder = made_folder(k), *name = NULL, *user = NULL;
+
+	name = g_strdup_printf("n%u", k);
+	user = g_strdup_printf("u%u", k);
+	make_machine(founder, folder, name, made.guests >> k & 1 ? user : NULL);
 }
 
 static void read_id(void)
@@ -162,12 +170,12 @@ static void make(void)
 		for (uint32_t k = 1; k < SIM_RING_MAX; k++)
 			if (made.guests >> k & 1) { /* of those the keys are new each time */
 				run("rm -rf '%s/n%u'", made.dir, k);
-				make_machine(k);
+				make_joiner(k);
 			}
 	} else {
 		make_founder();
 		for (uint32_t k = 1; k < SIM_RING_MAX; k++)
-			make_machine(k);
+			make_joiner(k);
 		run("tar --owner=0 --group=0 --sort=name -cf '%s' -C '%s' .", fresh, made.dir);
 	}
 	read_id();
@@ -175,18 +183,24 @@ static void make(void)
 
 /* ---- for sim.c ---- */
 
+static void read_key(struct sim_node *n)
+{
+	g_autofree char *key = g_strdup_printf("%s/n%u/" ELA_NODE_KEY_FILE, n->sim->dir, n->number);
+	uint8_t public_key[ELA_KEY_LEN];
+
+	must(ela_key_read(key, n->key, NULL) == 0 && ela_x25519_public(n->key, public_key) == 0, key, NULL);
+	ela_key_encode(public_key, n->public_text);
+}
+
 void sim_ring_folder(struct sim_node *n)
 {
-	g_autofree char *from = NULL, *to = g_strdup_printf("%s/n%u", n->sim->dir, n->number), *key = NULL;
-	uint8_t public_key[ELA_KEY_LEN];
+	g_autofree char *from = NULL;
 
 	if (!made.dir)
 		make();
 	from = made_folder(n->number);
-	run("cp -a '%s' '%s'", from, to);
-	key = g_build_filename(to, ELA_NODE_KEY_FILE, NULL);
-	must(ela_key_read(key, n->key, NULL) == 0 && ela_x25519_public(n->key, public_key) == 0, key, NULL);
-	ela_key_encode(public_key, n->public_text);
+	run("cp -a '%s' '%s/n%u'", from, n->sim->dir, n->number);
+	read_key(n);
 	n->state_fd = -1;
 }
 
@@ -244,6 +258,29 @@ void sim_ring_close(struct sim_node *n)
 }
 
 /* ---- for tests ---- */
+
+void sim_ring_machine_of(struct sim *s, uint32_t from, uint32_t i)
+{
+	g_autofree char *inviter = g_strdup_printf("%s/n%u", s->dir, from), *folder = NULL, *name = NULL;
+
+	folder = g_strdup_printf("%s/n%u", s->dir, i);
+	name = g_strdup_printf("n%u", i);
+	sim_ring_remove(&s->nodes[i]);
+	make_machine(inviter, folder, name, NULL);
+	read_key(&s->nodes[i]);
+}
+
+void sim_ring_knows(struct sim *s, uint32_t i, uint32_t core)
+{
+	g_autofree char *file = g_strdup_printf("%s/n%u/" ELA_CORES_FILE, s->dir, i);
+	struct ela_token_core contact = {.place = {.tcp_port = SIM_STREAM_PORT, .udp_port = 7450}};
+	g_autoptr(GBytes) bytes = NULL;
+
+	must(ela_mem_addr(s->nodes[core].underlay, 0, &contact.place.addr) == 0, "address", NULL);
+	must(ela_key_decode(s->nodes[core].public_text, contact.x25519) == 0, "key", NULL);
+	bytes = ela_token_pack_cores(&contact, 1);
+	must(g_file_set_contents(file, g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes), NULL), file, NULL);
+}
 
 void sim_ring_guests(uint64_t nodes)
 {

@@ -20,6 +20,10 @@ struct sim *sim_ring_new(uint64_t seed, uint32_t n, uint64_t edges);
 /* Bit k: node k is the first of a user "uK" of its own, whom the founder invited. Before the first world of a process.
  */
 void sim_ring_guests(uint64_t nodes);
+/* Node i, which is down, becomes a further machine of the user of node `from`, who is in. */
+void sim_ring_machine_of(struct sim *s, uint32_t from, uint32_t i);
+/* Node i, which is down, will call that core, and nobody else. */
+void sim_ring_knows(struct sim *s, uint32_t i, uint32_t core);
 /* Whether state folders, of all nodes, have no room for anything. */
 void sim_ring_disk_full(bool is_full);
 /* A key of the folder of node 0. ela_rsa_free(). */

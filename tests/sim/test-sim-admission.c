@@ -42,13 +42,18 @@ static void on_reply(void *data, int err, const struct ela_message *reply)
 }
 
 /* Node `from` asks node 0; TAKES request. */
-static enum ela_status ask(uint32_t from, struct ela_message *request)
+static void send(uint32_t from, struct ela_message *request)
 {
 	struct ela_peer *peer = sim_peer(world, from, 0);
 
 	ck_assert_ptr_nonnull(peer);
 	reply_err = INT_MAX;
 	ck_assert_uint_ne(ela_dialogue_ask(peer, request, 0, on_reply, NULL), 0);
+}
+
+static enum ela_status ask(uint32_t from, struct ela_message *request)
+{
+	send(from, request);
 	sim_check(world, sim_run_until(world, answered, 15 * ELA_SEC), "no answer");
 	ck_assert_int_eq(reply_err, 0);
 	return reply_status;
@@ -68,14 +73,36 @@ static struct ela_message *join_with(const void *bytes, gsize len)
 	return m;
 }
 
-static GBytes *credential_of(uint32_t i)
+static GBytes *file_of(uint32_t i, const char *name)
 {
-	g_autofree char *file = g_strdup_printf("%s/n%u/" ELA_CREDENTIAL_FILE, world->dir, i);
+	g_autofree char *file = g_strdup_printf("%s/n%u/%s", world->dir, i, name);
 	char *text;
 	gsize len;
 
 	ck_assert(g_file_get_contents(file, &text, &len, NULL));
 	return g_bytes_new_take(text, len);
+}
+
+static GBytes *credential_of(uint32_t i)
+{
+	return file_of(i, ELA_CREDENTIAL_FILE);
+}
+
+static void put_claim(struct ela_message *m, uint32_t i)
+{
+	g_autoptr(GBytes) claim = file_of(i, ELA_CLAIM_FILE);
+
+	ela_message_put_bytes(m, ELA_FIELD_ENROLMENT, g_bytes_get_data(claim, NULL), (uint32_t)g_bytes_get_size(claim));
+}
+
+static void cut(uint32_t a, uint32_t b, bool is_cut)
+{
+	ck_assert_int_eq(ela_mem_partition(world->fabric, world->nodes[a].underlay, world->nodes[b].underlay, is_cut), 0);
+}
+
+static bool is_in_4(struct sim *s)
+{
+	return s->nodes[4].node && ela_own_id(s->nodes[4].node) != 0;
 }
 
 /* A record that node i signs, at the address of node k. */
@@ -194,15 +221,66 @@ START_TEST(guests)
 }
 END_TEST
 
+/*
+ * A further machine of a user whose own enrolment has not come here yet: node 4 of a user of its own is in at node 1,
+ * and node 5 is a machine of that user; node 0 is cut off from both when it is asked, and waits for the news.
+ */
+static void begin_apart(void)
+{
+	world = sim_ring_new(1, 6, 0);
+	sim_up(world, 0);
+	sim_up(world, 1);
+	sim_check(world, sim_run_until(world, sim_ring_settled, FORM_NS), "it does not settle");
+	sim_run(world, ELA_SEC);
+	cut(0, 1, true);
+	cut(0, 4, true);
+	sim_ring_knows(world, 4, 1);
+	sim_up(world, 4);
+	sim_check(world, sim_run_until(world, is_in_4, 3 * ELA_SEC), "it does not get in");
+	sim_ring_machine_of(world, 4, 5);
+	world->nodes[5].held = true;
+	sim_up(world, 5);
+	sim_run(world, 200 * ELA_MSEC);
+}
+
+START_TEST(unknown_user)
+{
+	struct ela_message *m;
+
+	begin_apart();
+	m = authentication(5, 6);
+	put_claim(m, 5);
+	send(5, m);
+	sim_run(world, 500 * ELA_MSEC);
+	ck_assert_int_eq(reply_err, INT_MAX); /* it waits */
+	if (SIM_KIND(2) == 0) {
+		cut(0, 1, false);
+		cut(0, 4, false);
+		sim_check(world, sim_run_until(world, answered, 1400 * ELA_MSEC), "no answer");
+		ck_assert_msg(reply_status == ELA_STATUS_OK, "%s", reply_reason);
+		ck_assert_uint_eq(reply_address, 0x0a580006u);
+	} else {
+		sim_check(world, sim_run_until(world, answered, 2 * ELA_SEC), "no answer");
+		ck_assert_int_eq(reply_status, ELA_STATUS_REFUSED);
+		ck_assert_msg(strstr(reply_reason, "not known here") != NULL, "%s", reply_reason);
+		sim_run(world, 3 * ELA_SEC); /* and nothing is left of it */
+	}
+	sim_free(world);
+	g_clear_pointer(&reply_reason, g_free);
+}
+END_TEST
+
 static void fill(Suite *suite)
 {
 	sim_add(suite, others_credential, 1);
 	sim_add(suite, wishes, 1);
 	sim_add(suite, others_record, 1);
 	sim_add(suite, guests, 1);
+	sim_add(suite, unknown_user, 2);
 }
 
 int main(void)
 {
+	sim_ring_guests(1u << 4);
 	return sim_main("sim-admission", fill);
 }
