@@ -5,7 +5,7 @@
  */
 #include "sim-ring.h"
 
-#define FORM_NS (60 * ELA_SEC)    /* a countersignature by a home that is not known yet counts with the next record */
+#define FORM_NS (20 * ELA_SEC)
 #define SETTLE_NS (200 * ELA_SEC) /* who crashed is known for two minutes */
 
 static void settle(struct sim *s, uint64_t ns)
