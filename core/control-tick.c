@@ -5,7 +5,7 @@
  */
 #include "peer.h"
 
-#define PING_NS (250 * ELA_MSEC)
+#define PING_NS (200 * ELA_MSEC) /* four of them and the ticks between are less than a second */
 #define MISSES 3u
 #define MEASURE_NS (2 * ELA_SEC)
 #define ASK_NS (15 * ELA_SEC) /* so long after the last packet nobody waits for an answer any more */
@@ -27,7 +27,16 @@ static void ping(struct ela_peer *peer, uint64_t now)
 }
 
 /*
- * We sent and nothing came back for 250 ms: ask; three times in vain: it is gone (thesis 4.2.3, n misses). Slower where
+ * How long to wait for an answer. Through a neighbour twice as long: when that one is lost, it shall be replaced before
+ * everybody behind it is looked for.
+ */
+static uint64_t patience_ns(const struct ela_peer *peer)
+{
+	return MAX(PING_NS, peer->rtt_ns / 2) << (peer->tx_shadow->via != NULL);
+}
+
+/*
+ * We sent and nothing came back for 200 ms: ask; three times in vain: it is gone (thesis 4.2.3, n misses). Slower where
  * the round trip is longer than twice that. True while an answer is awaited.
  */
 static bool check_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64_t rx)
@@ -43,7 +52,7 @@ static bool check_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64
 	}
 	if (peer->unanswered_ns == 0)
 		peer->unanswered_ns = now;
-	if (now - MAX(peer->unanswered_ns, peer->ping_ns) < MAX(PING_NS, peer->rtt_ns / 2))
+	if (now - MAX(peer->unanswered_ns, peer->ping_ns) < patience_ns(peer))
 		return true;
 	if (peer->ping_ns && ++peer->misses == MISSES)
 		say_silent(peer, now);

@@ -186,7 +186,7 @@ START_TEST(silent)
 	while (ring_peer(b, 1, parent)->misses < 2 && ela_loop_now(b->loop) - since_ns < 7 * ELA_SEC)
 		ring_pass(b, ELA_MSEC);
 	ck_assert_uint_eq(b->nodes[1].n_changed, changes);
-	(void)ela_control_tick(ring_peer(b, 1, parent), ela_loop_now(b->loop) + 250 * ELA_MSEC); /* the third miss */
+	(void)ela_control_tick(ring_peer(b, 1, parent), ela_loop_now(b->loop) + 200 * ELA_MSEC); /* the third miss */
 	ck_assert_uint_eq(ring_parent(b, 1), spare);
 	ck_assert_uint_eq(handshakes(1), before);
 	ck_assert(ring_peer(b, 1, parent)->current && ring_peer(b, 1, parent)->silent_ns); /* it may only be slow */
