@@ -48,10 +48,11 @@ static void take(struct ela_neighbours *n, struct neighbour *parent, struct neig
 	n->ops.changed(n->ops.data);
 }
 
-/* Who was parent or spare when its record went still relays for a while. */
+/* Who was parent or spare when its record went, or it said that it leaves, still relays for a while. */
 static bool has_grace(const struct ela_neighbours *n, const struct neighbour *nb)
 {
-	return (nb == n->parent || nb == n->spare) && ela_loop_now(n->node->loop) - nb->gone_ns < ELA_GRACE_NS;
+	return (nb == n->parent || nb == n->spare) &&
+		   (nb->gone_ns == 0 || ela_loop_now(n->node->loop) - nb->gone_ns < ELA_GRACE_NS);
 }
 
 void ela_neighbours_pick(struct ela_neighbours *n)
@@ -63,12 +64,12 @@ void ela_neighbours_pick(struct ela_neighbours *n)
 		take(n, NULL, NULL);
 		return;
 	}
-	/* Those without a record only where one is missing. */
+	/* Those that do not stay only where one is missing. */
 	for (guint pass = 0; pass < 2; pass++)
 		for (guint k = 0; k < n->cores->len && n_found < 2; k++) {
 			struct neighbour *nb = core_at(n, first, k);
 
-			if (is_linked(nb) && (nb->gone_ns == 0 ? pass == 0 : pass == 1 && has_grace(n, nb)))
+			if (is_linked(nb) && (stays(nb) ? pass == 0 : pass == 1 && has_grace(n, nb)))
 				found[n_found++] = nb;
 		}
 	take(n, found[0], found[1]);
@@ -99,9 +100,11 @@ static void rest(struct neighbour *nb, uint64_t now_ns)
 	nb->reach_ns = now_ns + nb->rest_ns;
 }
 
-/* What came of the calls until now. */
+/* What came of the calls until now; and a leave that did not come is not waited for any more. */
 static void settle(struct neighbour *nb, uint64_t now_ns)
 {
+	if (nb->leaves_ns != 0 && now_ns - nb->leaves_ns >= ELA_LEAVES_NS)
+		nb->leaves_ns = 0;
 	if (is_linked(nb)) {
 		nb->reach = REACH_IDLE;
 		nb->rest_ns = 0;
@@ -118,14 +121,14 @@ static guint near_cores(const struct ela_neighbours *n, guint first)
 	while (k < n->cores->len && linked < 2) {
 		const struct neighbour *nb = core_at(n, first, k++);
 
-		linked += is_linked(nb) && nb->gone_ns == 0;
+		linked += is_linked(nb) && stays(nb);
 	}
 	return k;
 }
 
 static bool may_begin(const struct neighbour *nb, enum reach reach, uint64_t now_ns)
 {
-	return nb->peer && nb->gone_ns == 0 && !is_linked(nb) && nb->reach == reach &&
+	return nb->peer && stays(nb) && !is_linked(nb) && nb->reach == reach &&
 		   (reach == REACH_IDLE || now_ns >= nb->reach_ns);
 }
 
@@ -149,6 +152,8 @@ static void go_on(struct ela_neighbours *n, struct neighbour *nb, uint64_t now_n
 	} else if (nb->reach == REACH_RESTING && nb->reach_ns > now_ns) {
 		ela_neighbours_at(n, nb->reach_ns);
 	}
+	if (nb->leaves_ns != 0)
+		ela_neighbours_at(n, nb->leaves_ns + ELA_LEAVES_NS);
 }
 
 void ela_neighbours_seek(struct ela_neighbours *n)
@@ -168,7 +173,7 @@ void ela_neighbours_seek(struct ela_neighbours *n)
 
 		if (nb->reach != REACH_TRYING)
 			continue;
-		if (k < near && nb->peer && nb->gone_ns == 0) {
+		if (k < near && nb->peer && stays(nb)) {
 			at_once++;
 			continue;
 		}

@@ -20,7 +20,8 @@ struct neighbour {
 	struct ela_peer *peer;  /* NULL: it could not be made, or was dropped by somebody else */
 	bool is_told;           /* peer knows what told says */
 	struct ela_lease told;
-	uint64_t gone_ns; /* since when there is no record; 0: there is one */
+	uint64_t gone_ns;   /* since when there is no record; 0: there is one */
+	uint64_t leaves_ns; /* when it said that it leaves, in the incarnation that its record has; 0: it did not */
 	enum reach reach;
 	uint64_t reach_ns; /* trying: since when; resting: until when */
 	uint64_t rest_ns;  /* how long it rested last, 0 = it had a session since */
@@ -51,6 +52,12 @@ struct ela_neighbours {
 static inline bool is_core(const struct neighbour *nb)
 {
 	return nb->lease.role == ELA_LEASE_CORE;
+}
+
+/* It has a record, and nothing says that it will not. */
+static inline bool stays(const struct neighbour *nb)
+{
+	return nb->gone_ns == 0 && nb->leaves_ns == 0;
 }
 
 /* Its frames go to it, and not through somebody. */

@@ -12,6 +12,7 @@
 #include "neighbours-priv.h"
 #include "own.h"
 
+#include <errno.h>
 #include <string.h>
 
 void ela_neighbours_at(struct ela_neighbours *n, uint64_t at_ns)
@@ -189,6 +190,8 @@ static void look_at(struct ela_neighbours *n, uint32_t id)
 		nb->id = id;
 		(void)g_hash_table_insert(n->by_id, GUINT_TO_POINTER(id), nb); /* it is new */
 	}
+	if (nb->lease.incarnation != known->lease.incarnation)
+		nb->leaves_ns = 0; /* it left, and is here again */
 	nb->gone_ns = 0;
 	nb->via_id = known->via;
 	nb->lease = known->lease;
@@ -368,6 +371,18 @@ void ela_neighbours_own_changed(struct ela_neighbours *n)
 	g_hash_table_iter_init(&iter, n->by_peer);
 	while (old_id && g_hash_table_iter_next(&iter, &peer, NULL))
 		ela_peer_reset(peer); /* what was agreed names the old ID */
+}
+
+int ela_neighbours_leaves(struct ela_neighbours *n, const struct ela_peer *peer)
+{
+	struct neighbour *nb = of_peer(n, peer);
+
+	if (!nb || (nb != n->parent && nb != n->spare))
+		return -EPERM;
+	nb->leaves_ns = ela_loop_now(n->node->loop);
+	nb->reach = REACH_IDLE;
+	soon(n);
+	return 0;
 }
 
 struct ela_peer *ela_neighbours_parent(const struct ela_neighbours *n)

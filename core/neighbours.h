@@ -25,6 +25,7 @@
 #define ELA_REST_MOST_NS (60u * ELA_SEC) /* ... and so on up to here */
 #define ELA_LINK_ALIVE_NS (5u * ELA_SEC) /* keepalives of a session that is kept */
 #define ELA_GRACE_NS (5u * ELA_SEC)      /* a parent or spare without a record relays on so long */
+#define ELA_LEAVES_NS (60u * ELA_SEC)    /* who said that it leaves is believed so long */
 
 struct ela_neighbours;
 
@@ -54,6 +55,12 @@ void ela_neighbours_own_changed(struct ela_neighbours *n);
 /* As the directory's listener hears it. Who is on the ring is not asked: records say who is a core. */
 void ela_neighbours_changed(struct ela_neighbours *n, uint32_t id);
 void ela_neighbours_gone(struct ela_neighbours *n, uint32_t id);
+
+/*
+ * A parent or spare says that it is about to leave: it is replaced as soon as another core answers, and not called any
+ * more until it has a record of a later incarnation, or for ELA_LEAVES_NS. 0; -EPERM: it is neither.
+ */
+int ela_neighbours_leaves(struct ela_neighbours *n, const struct ela_peer *peer);
 
 /* NULL: there is none, or this node is no edge. Borrowed until changed(). */
 struct ela_peer *ela_neighbours_parent(const struct ela_neighbours *n);

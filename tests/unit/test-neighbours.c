@@ -9,6 +9,7 @@
 #include "ring-bench.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #define SETTLED_NS (10 * ELA_SEC) /* what is reachable at the first call is found by then */
@@ -86,6 +87,13 @@ static uint32_t through(uint32_t k)
 	const struct ela_peer *peer = ring_peer(b, 1, k);
 
 	return peer->tx_shadow ? ring_number(b, peer->tx_shadow->via) : ring_number(b, peer->via);
+}
+
+static bool is_linked_to(uint32_t k)
+{
+	const struct ela_peer *peer = ring_peer(b, 1, k);
+
+	return peer->tx_shadow && !peer->tx_shadow->via && peer->silent_ns == 0;
 }
 
 /* ---- edge ---- */
@@ -308,6 +316,67 @@ START_TEST(grace)
 	ck_assert_uint_eq(ring_spare(b, 1), parent);
 	ring_pass(b, ELA_GRACE_NS);
 	ck_assert_ptr_null(ring_peer(b, 1, parent));
+	end();
+}
+END_TEST
+
+/* A parent that says it leaves is replaced at once, without a handshake, and not called until it is here again. */
+START_TEST(leaves)
+{
+	uint32_t parent, spare, third;
+	uint64_t before;
+
+	begin_edge(6, NULL);
+	ring_pass(b, SETTLED_NS);
+	parent = ring_parent(b, 1);
+	spare = ring_spare(b, 1);
+	before = handshakes(1);
+	ck_assert_int_eq(ela_neighbours_leaves(b->nodes[1].neighbours, ring_peer(b, 1, parent)), 0);
+	ck_assert_uint_eq(handshakes(1), before);
+	ring_pass(b, ELA_SEC);
+	ck_assert_uint_eq(ring_parent(b, 1), spare);
+	third = ring_spare(b, 1);
+	ck_assert_uint_ne(third, 0);
+	ck_assert_uint_ne(third, parent);
+	ck_assert(is_linked_to(parent)); /* what comes through it still comes */
+	ck_assert_int_eq(ela_neighbours_leaves(b->nodes[1].neighbours, ring_peer(b, 1, parent)), -EPERM);
+	/* it renews its record meanwhile */
+	ring_publish(b, parent, ELA_LEASE_CORE, 0);
+	ring_pass(b, 20 * ELA_SEC);
+	ck_assert_uint_eq(ring_parent(b, 1), spare);
+	b->nodes[parent].lease.incarnation++;
+	ring_publish(b, parent, ELA_LEASE_CORE, 0);
+	ring_pass(b, SETTLED_NS);
+	check_naive();
+	ck_assert_uint_eq(ring_parent(b, 1), parent);
+	end();
+}
+END_TEST
+
+/* It said so, and stays: it is believed for a while. Where nobody else answers it goes on meanwhile. */
+START_TEST(leaves_not)
+{
+	uint32_t parent, spare;
+
+	begin_edge(4, NULL);
+	ring_pass(b, SETTLED_NS);
+	parent = ring_parent(b, 1);
+	spare = ring_spare(b, 1);
+	for (uint32_t k = 2; k <= 4; k++)
+		if (k != parent)
+			ring_cut(b, 1, k, true);
+	ring_pass(b, SETTLED_NS);
+	ck_assert_uint_eq(ring_parent(b, 1), parent);
+	ck_assert_int_eq(ela_neighbours_leaves(b->nodes[1].neighbours, ring_peer(b, 1, parent)), 0);
+	ring_pass(b, SETTLED_NS);
+	ck_assert_uint_eq(ring_parent(b, 1), parent);
+	for (uint32_t k = 2; k <= 4; k++)
+		ring_cut(b, 1, k, false);
+	ring_pass(b, ELA_LEAVES_NS - 2 * SETTLED_NS);
+	ck_assert_uint_eq(ring_parent(b, 1), spare);
+	ck_assert_uint_ne(ring_spare(b, 1), parent);
+	ring_pass(b, 3 * SETTLED_NS);
+	check_naive();
 	end();
 }
 END_TEST
@@ -650,6 +719,8 @@ int main(void)
 	tcase_add_test(all, rest);
 	tcase_add_test(all, direct);
 	tcase_add_test(all, grace);
+	tcase_add_test(all, leaves);
+	tcase_add_test(all, leaves_not);
 	tcase_add_test(all, gone_while_called);
 	tcase_add_test(all, moved);
 	tcase_add_test(all, closed);
