@@ -213,7 +213,7 @@ static gboolean on_reload(void *data)
 
 /* ---- the control socket ---- */
 
-static void leave(void *data)
+static void quit(void *data)
 {
 	struct daemon *daemon = data;
 
@@ -225,6 +225,15 @@ static int offer_list(void *data, const void *bytes, size_t len, GError **error)
 	struct daemon *daemon = data;
 
 	return daemon->network ? ela_network_offer_list(daemon->network, bytes, len, error) : -ENOSYS;
+}
+
+/* Who is asked a second time waits for nobody. */
+static void leave(void *data)
+{
+	struct daemon *daemon = data;
+
+	if (!daemon->network || !ela_network_part(daemon->network, quit, daemon))
+		quit(daemon);
 }
 
 static void tell_health(void *data, ela_health_fn fn, void *fn_data)
@@ -269,9 +278,7 @@ static void take_commands(struct daemon *daemon)
 
 static gboolean on_end(void *data)
 {
-	struct daemon *daemon = data;
-
-	g_main_loop_quit(daemon->main_loop);
+	leave(data);
 	return G_SOURCE_CONTINUE;
 }
 

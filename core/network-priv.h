@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* network-priv: what the files of network share: network.c, admission.c, joining.c, list-sync.c. Control thread. */
+/*
+ * network-priv: what the files of network share: network.c, admission.c, joining.c, list-sync.c, parting.c. Control
+ * thread.
+ */
 #ifndef ELA_CORE_NETWORK_PRIV_H
 #define ELA_CORE_NETWORK_PRIV_H
 
@@ -16,6 +19,7 @@
 struct ela_admission;
 struct ela_joining;
 struct ela_list_sync;
+struct ela_parting;
 
 struct ela_network {
 	struct ela_node *node;
@@ -40,6 +44,7 @@ struct ela_network {
 	struct ela_list_sync *sync;
 	struct ela_admission *admission;
 	struct ela_joining *joining;
+	struct ela_parting *parting;
 	struct ela_neighbours_ops neighbours_ops;
 	struct ela_neighbours *neighbours;
 
@@ -129,6 +134,12 @@ void ela_joining_start(struct ela_joining *joining);
  * ID, so nobody could relay it; it is agreed anew.
  */
 void ela_joining_known(struct ela_joining *joining);
+
+/* ---- parting.c: cores that leave, and their children ---- */
+
+struct ela_parting *ela_parting_new(struct ela_network *network);
+void ela_parting_free(struct ela_parting *parting); /* takes NULL */
+void ela_parting_serve(struct ela_parting *parting);
 
 /* ---- list-sync.c: what all members hold alike: list and enrolments ---- */
 

@@ -349,6 +349,7 @@ static void tie(struct ela_network *network)
 	network->sync = ela_list_sync_new(network);
 	network->admission = ela_admission_new(network);
 	network->joining = ela_joining_new(network);
+	network->parting = ela_parting_new(network);
 	ela_dialogue_set_incarnation(node, (int64_t)(ela_own_record_incarnation(network->record) & INT64_MAX));
 }
 
@@ -381,6 +382,7 @@ void ela_network_start(struct ela_network *network)
 {
 	network->is_started = true;
 	ela_admission_serve(network);
+	ela_parting_serve(network->parting);
 	ela_list_sync_serve(network->sync);
 	ela_classify_serve(network->node, true);
 	renew(network);
@@ -406,6 +408,7 @@ void ela_network_free(struct ela_network *network)
 	if (!network)
 		return;
 	node = network->node;
+	ela_parting_free(network->parting);
 	ela_joining_free(network->joining);
 	ela_admission_free(network->admission);
 	ela_list_sync_free(network->sync);

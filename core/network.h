@@ -15,6 +15,7 @@
 #include "node.h"
 
 #define ELA_NETWORK_ALONE_NS (10 * ELA_SEC) /* nobody answers that long */
+#define ELA_PARTING_NS (5 * ELA_SEC)        /* a core that leaves waits no longer for its children */
 
 struct ela_network;
 struct ela_peer;
@@ -32,6 +33,12 @@ struct ela_network *ela_network_new(struct ela_node *node, const struct ela_file
 void ela_network_set_places(struct ela_network *network, const struct ela_place *places, uint32_t n);
 /* After ela_node_start(): it begins to look for the others. */
 void ela_network_start(struct ela_network *network);
+/*
+ * A core tells its children to change their parent, and relays on; done is called from the loop when none needs it any
+ * more, after ELA_PARTING_NS at the latest, and not any more after ela_network_free(). False: there is nobody to tell,
+ * or it was begun before; done is not called (again).
+ */
+bool ela_network_part(struct ela_network *network, void (*done)(void *data), void *data);
 /* Says good-bye to the ring: before ela_node_stop(). */
 void ela_network_leave(struct ela_network *network);
 /* Writes what is not written. After ela_node_stop(), before ela_node_free(). Takes NULL. */
