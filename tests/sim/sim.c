@@ -243,6 +243,23 @@ void sim_leave(struct sim *s, uint32_t i)
 	sim_down(s, i);
 }
 
+static void on_parted(void *data)
+{
+	*(bool *)data = true;
+}
+
+uint64_t sim_part(struct sim *s, uint32_t i)
+{
+	uint64_t from_ns = sim_now(s);
+	bool parted = false;
+
+	if (ela_network_part(s->nodes[i].network, on_parted, &parted))
+		while (!parted && sim_now(s) - from_ns < 2 * ELA_PARTING_NS)
+			sim_run(s, ELA_MSEC);
+	sim_leave(s, i);
+	return sim_now(s) - from_ns;
+}
+
 char *sim_reload(struct sim *s, uint32_t i)
 {
 	struct sim_node *n = &s->nodes[i];

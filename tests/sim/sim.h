@@ -125,6 +125,8 @@ void sim_up_all(struct sim *s);
 void sim_down(struct sim *s, uint32_t i);
 /* The same, but it says good-bye first. */
 void sim_leave(struct sim *s, uint32_t i);
+/* As elad ends: a core hands its children over before. How long that took. */
+uint64_t sim_part(struct sim *s, uint32_t i);
 /* The node gets another key: its next sim_up() and everybody's next load use it. */
 void sim_new_key(struct sim *s, uint32_t i);
 /* Loads the node's configuration anew as its spec says now and reloads; NULL, or why not (g_free). */
