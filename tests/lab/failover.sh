@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A parent is lost - killed, cut off, stopped - or leaves, while two edges talk: the flow goes on within the bound, over sessions
+# that were there. Drawn in gaps.sh.
+#
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/lab/ring.sh
+. "$(dirname "$0")/ring.sh"
+# shellcheck source=tests/lab/gaps.sh
+. "$(dirname "$0")/gaps.sh"
+lab_begin
+gaps_up
+for way in kill cut stop term leave; do
+	case $way in
+	term | leave) bound=50 ;;
+	*) bound=2000 ;;
+	esac
+	for _ in 1 2; do
+		gaps_once $way || break
+		lab_equal "flow goes on after $way" "$GAP_FLOW" ok
+		lab_compare "ms without an answer after $way" "$GAP_MS" -le "$(lab_bound $bound)"
+		lab_equal "handshakes for $way" "$GAP_SHAKEN" 0
+	done
+done
+lab_end
