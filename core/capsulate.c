@@ -7,6 +7,7 @@
  * one train. Two passes over each byte: the device's copy and the seal, which is out of place into the send buffer.
  */
 #include "checksum.h"
+#include "copies.h"
 #include "icmp.h"
 #include "lane.h"
 #include "link.h"
@@ -398,8 +399,7 @@ static void wait_for_session(struct ela_lane *lane, struct ela_peer *peer, const
 	ELA_COUNT(lane, WAITED, 1);
 }
 
-/* How to send to the peer now; NULL when there is no session. */
-static struct ela_tx *usable_tx(struct ela_lane *lane, struct ela_peer *peer)
+struct ela_tx *ela_capsulate_tx(struct ela_lane *lane, struct ela_peer *peer)
 {
 	struct ela_tx *tx = atomic_load_explicit(&peer->tx, memory_order_acquire);
 
@@ -426,45 +426,11 @@ static void send_to(
 		send_packet(lane, tx, pkt, cls);
 }
 
-/* Limited broadcast, the overlay's own, multicast (thesis 3.2: programs that find each other by broadcast). */
-static bool is_multicast(const struct ela_own *own, const uint8_t *ip)
+void ela_capsulate_to(
+	struct ela_lane *lane, struct ela_tx *tx, struct ela_packet *pkt, const struct ela_packet_class *cls)
 {
-	if (ip[0] >> 4 == 6)
-		return ip[24] == 0xff;
-	return (ip[16] & 0xf0) == 0xe0 || memcmp(ip + 16, "\xff\xff\xff\xff", 4) == 0 ||
-		   memcmp(ip + 16, own->broadcast4, 4) == 0;
-}
-
-/* One sealed copy a peer that has a session, at most 200 a second. */
-static void send_copies(struct ela_lane *lane, struct ela_packet *pkt, const struct ela_packet_class *cls)
-{
-	struct ela_peers *peers = atomic_load_explicit(&lane->node->peers, memory_order_acquire);
-
-	if (pkt->gso_type != ELA_GSO_NONE) {
-		ELA_COUNT(lane, DROP_TOO_BIG, 1); /* cutting stamps over the bytes the next copy needs */
-		return;
-	}
-	for (uint32_t i = 0; i < peers->n; i++) {
-		struct ela_tx *tx = usable_tx(lane, peers->v[i]);
-		struct ela_packet copy = *pkt;
-
-		if (!tx)
-			continue;
-		if (lane->blocked_ns) { /* the socket filled up within these copies */
-			ELA_COUNT(lane, DROP_BUSY, 1);
-			continue;
-		}
-		if (!ela_bucket_take(&lane->copies, lane->now_ns, 200.0 / lane->node->n_lanes, 64)) {
-			ELA_COUNT(lane, DROP_COPIES, 1);
-			continue;
-		}
-		/* Each copy's checksum may be finished or its queue may mark it: give each its own bytes. */
-		copy.data = lane->scratch + 4096 + ELA_ROOM_FRONT;
-		memcpy(copy.data, pkt->data, pkt->len);
-		send_to(lane, tx, &copy, cls);
-		seal_staged(lane); /* before the next copy overwrites these bytes */
-		ELA_COUNT(lane, COPIES, 1);
-	}
+	send_to(lane, tx, pkt, cls);
+	seal_staged(lane);
 }
 
 static struct ela_peer *find_peer(struct ela_lane *lane, const uint8_t *ip)
@@ -484,8 +450,8 @@ static void capsulate(struct ela_lane *lane, struct ela_packet *pkt)
 		ELA_COUNT(lane, DROP_PACKET, 1);
 		return;
 	}
-	if (is_multicast(lane->own, pkt->data)) {
-		send_copies(lane, pkt, &cls);
+	if (ela_copies_is_for_all(lane->own, pkt->data)) {
+		ela_copies_send(lane, pkt, &cls);
 		return;
 	}
 	peer = find_peer(lane, pkt->data);
@@ -494,7 +460,7 @@ static void capsulate(struct ela_lane *lane, struct ela_packet *pkt)
 		answer(lane, pkt, 0);
 		return;
 	}
-	tx = usable_tx(lane, peer);
+	tx = ela_capsulate_tx(lane, peer);
 	if (tx)
 		send_to(lane, tx, pkt, &cls);
 	else
@@ -505,7 +471,7 @@ static void capsulate(struct ela_lane *lane, struct ela_packet *pkt)
 static bool try_waiter(struct ela_lane *lane, struct ela_waiter *w)
 {
 	struct ela_peer *peer = find_peer(lane, w->pkt.data); /* again: a reload may have removed it */
-	struct ela_tx *tx = peer ? usable_tx(lane, peer) : NULL;
+	struct ela_tx *tx = peer ? ela_capsulate_tx(lane, peer) : NULL;
 	struct ela_packet_class cls;
 
 	if (peer && !tx && lane->now_ns - w->since_ns <= ELA_WAIT_NS)
@@ -516,8 +482,7 @@ static bool try_waiter(struct ela_lane *lane, struct ela_waiter *w)
 		ELA_COUNT(lane, DROP_NOSESSION, 1);
 		answer(lane, &w->pkt, 0);
 	} else {
-		send_to(lane, tx, &w->pkt, &cls);
-		seal_staged(lane); /* before its bytes are reused */
+		ela_capsulate_to(lane, tx, &w->pkt, &cls);
 	}
 	return true;
 }
@@ -540,6 +505,7 @@ void ela_capsulate_waiters(struct ela_lane *lane)
 		lane->waiters[kept++] = w;
 	}
 	lane->n_waiters = kept;
+	ela_copies_turn(lane);
 	if (!lane->blocked_ns)
 		(void)flush_sends(lane); /* false: held, resumed later */
 	ela_link_flush_all(lane);

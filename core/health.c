@@ -91,6 +91,7 @@ static void look_at_drops(const struct health *h)
 		{"drop-queue", "the stream connection is slower than what is sent into it: use udp, or send less"},
 		{"drop-busy", "the socket takes no more: raise net.core.wmem_max, or send less"},
 		{"drop-device", "the programs of this machine read too slowly, or the device has too few queues"},
+		{"drop-copies", "programs broadcast more than 200 copies a second carry: let them say less"},
 		{"drop-control-full", "somebody floods the port with handshakes"},
 	};
 	uint64_t frames = ela_node_counter(h->node, "frames-out") + ela_node_counter(h->node, "frames-in");

@@ -7,6 +7,7 @@
  */
 #include "lane.h"
 
+#include "copies.h"
 #include "link.h"
 
 #include <errno.h>
@@ -78,7 +79,7 @@ static int sleep_ms(const struct ela_lane *lane)
 {
 	if (lane->blocked_ns || lane->polls)
 		return 1;
-	return lane->n_waiters ? 50 : -1;
+	return lane->n_waiters || ela_copies_wait(lane->copies) ? 50 : -1;
 }
 
 /* ---- the turn ---- */
@@ -126,7 +127,7 @@ bool ela_lane_turn(struct ela_lane *lane)
 	did = run_commands(lane);
 	if (lane->blocked_ns)
 		did |= ela_capsulate_resume(lane);
-	if (lane->n_waiters)
+	if (lane->n_waiters || ela_copies_wait(lane->copies))
 		ela_capsulate_waiters(lane);
 	if (lane->has_device && !lane->blocked_ns && is_ready(&lane->device))
 		did |= ela_capsulate_turn(lane);
@@ -263,8 +264,9 @@ static bool make_buffers(struct ela_lane *lane)
 	lane->held_paths = calloc(ELA_MAX_SENDS, sizeof *lane->held_paths);
 	lane->up = aligned_alloc(64, sizeof *lane->up);
 	lane->coalesce = ela_coalesce_new(2 * ELA_BURST);
+	lane->copies = ela_copies_new();
 	if (!lane->arena || !lane->out || !lane->scratch || !lane->train_bytes || !lane->stream_in || !lane->waiter_bytes ||
-		!lane->held_paths || !lane->up || !lane->coalesce)
+		!lane->held_paths || !lane->up || !lane->coalesce || !lane->copies)
 		return false;
 	memset(lane->up, 0, sizeof *lane->up);
 	for (uint32_t i = 0; i < ELA_TRAINS; i++) {
@@ -302,6 +304,7 @@ void ela_lane_free(struct ela_lane *lane)
 	if (lane->wake_fd >= 0)
 		(void)close(lane->wake_fd);
 	g_ptr_array_free(lane->links, TRUE);
+	ela_copies_free(lane->copies);
 	ela_coalesce_free(lane->coalesce);
 	free(lane->up);
 	free(lane->held_paths);

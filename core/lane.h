@@ -6,6 +6,7 @@
 #ifndef ELA_CORE_LANE_H
 #define ELA_CORE_LANE_H
 
+#include "segment.h"
 #include "state.h"
 
 /* [control] A lane with its buffers; NULL when out of memory. */
@@ -47,6 +48,11 @@ bool ela_capsulate_turn(struct ela_lane *lane);
 bool ela_capsulate_resume(struct ela_lane *lane);
 /* Packets that wait for a session: sends, or drops what waited too long. */
 void ela_capsulate_waiters(struct ela_lane *lane);
+/* How to send to the peer now; NULL when there is no session. */
+struct ela_tx *ela_capsulate_tx(struct ela_lane *lane, struct ela_peer *peer);
+/* Seals pkt and stages it: its bytes may be used again. While blocked_ns is 0. */
+void ela_capsulate_to(
+	struct ela_lane *lane, struct ela_tx *tx, struct ela_packet *pkt, const struct ela_packet_class *cls);
 
 /* decapsulate.c: peers -> device (thesis 5.2.2 decapsulate). */
 bool ela_decapsulate_turn(struct ela_lane *lane, struct ela_source *source);

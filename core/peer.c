@@ -145,6 +145,7 @@ void ela_peer_publish(struct ela_peer *peer, struct ela_session *s, const struct
 	changed = !old != !tx || (tx && (tx->via != old->via || tx->link != old->link));
 	peer->tx_shadow = tx;
 	atomic_store(&peer->tx, tx);
+	(void)atomic_fetch_add(&node->ways, 1); /* behind it, for who sees this looks there */
 	if (old)
 		ela_qsbr_retire(&node->qsbr, g_free, old);
 	if (tx) /* packets may wait for this */

@@ -272,7 +272,8 @@ struct ela_lane {
 	struct ela_waiter waiters[ELA_WAITERS];
 	uint8_t *waiter_bytes;
 	uint32_t n_waiters;
-	struct ela_bucket copies, icmp;
+	struct ela_bucket icmp;
+	struct ela_copies *copies; /* broadcast and multicast (copies.h) */
 
 	/* peers -> device */
 	struct ela_train trains[ELA_TRAINS];
@@ -344,6 +345,7 @@ struct ela_node {
 	_Atomic(struct ela_forward *) forward; /* NULL until something is set: this node does not relay */
 	struct ela_relay_limits *relay_limits; /* there before the first forward */
 	_Atomic(struct ela_peers *) peers;
+	_Atomic uint32_t ways; /* how often a peer's tx was published: lanes see that something is new */
 	_Atomic(struct ela_session *) index[ELA_INDEX_SLOTS];
 	struct ela_qsbr qsbr;
 

@@ -18,13 +18,14 @@ ring_token() {
 	in_ns "$1" "$ELA_ELA" add-node "$2" --dir "$T/$1/net" 2>>"$T/$1/init.err" | tail -n 1
 }
 
-# ring_join NODE TOKEN [OPTION...]  `ela join` there; its daemon is started
+# ring_join NODE TOKEN [OPTION...]  `ela join` there; its daemon is started. RING_ROLE=core|edge: what its ini says
 ring_join() {
 	local node=$1 token=$2
 	shift 2
 	mkdir -p "$T/$node"
 	in_ns "$node" "$ELA_ELA" join "$token" --dir "$T/$node/net" --name "$node" --no-start "$@" >"$T/$node/join.out" 2>"$T/$node/join.err" ||
 		{ lab_fail "join of $node: found '$(tail -n 1 "$T/$node/join.err")', wanted files" && return 1; }
+	[ -z "${RING_ROLE:-}" ] || sed -i "s/^\[node\]$/&\nrole = $RING_ROLE/" "$T/$node/net/ela.ini"
 	ring_start "$node"
 }
 

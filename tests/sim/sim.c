@@ -8,6 +8,7 @@
 #include "sim.h"
 #include "sim-ring.h"
 
+#include "copies.h"
 #include "crypto.h"
 #include "keys.h"
 #include "network.h"
@@ -423,7 +424,7 @@ static void arm_poll(struct sim *s)
 		for (uint32_t k = 0; node && k < node->n_lanes; k++) {
 			if (node->lanes[k]->blocked_ns)
 				wait_ns = ELA_MSEC;
-			else if (node->lanes[k]->n_waiters)
+			else if (node->lanes[k]->n_waiters || ela_copies_wait(node->lanes[k]->copies))
 				wait_ns = MIN(wait_ns, 50 * ELA_MSEC);
 		}
 	}

@@ -201,6 +201,7 @@ START_TEST(guests)
 	struct sim_node *n;
 	struct ela_message *m;
 	g_autoptr(GBytes) early = NULL;
+	uint64_t copies;
 
 	begin();
 	early = record(3, 3);
@@ -216,6 +217,12 @@ START_TEST(guests)
 	m = ela_message_new(ELA_PURPOSE_RECORD_GET, ELA_MESSAGE_REQUEST);
 	ela_message_put_number(m, ELA_FIELD_ID, (int64_t)sim_ring_id(world, 1));
 	refused(3, m, ELA_STATUS_REFUSED, "comes first");
+	/* What the LAN says to all is for members. */
+	copies = sim_counter(world, 0, "copies");
+	sim_send(world, 0, SIM_MAX_NODES, 200);
+	sim_run(world, 2 * ELA_SEC);
+	sim_equal(world, sim_counter(world, 0, "copies"), copies + 2);
+	sim_zero(world, 0, "drop-nosession");
 	sim_down(world, 3);
 	end();
 }

@@ -81,6 +81,34 @@ START_TEST(forms)
 }
 END_TEST
 
+/*
+ * Most have no session with most others before. What one says to all, each other gets; the world sees that none gets it
+ * twice.
+ */
+START_TEST(broadcast)
+{
+	uint32_t n = 3 + (uint32_t)(sim_seed(_i) % 12);
+	struct sim *s = sim_ring_new(sim_seed(_i), n, 0);
+	uint64_t edges = random_edges(s, n);
+
+	for (uint32_t i = 0; i < n; i++)
+		s->nodes[i].spec.role = edges >> i & 1 ? "edge" : "core";
+	sim_up_all(s);
+	settle(s, FORM_NS);
+	for (uint32_t k = 0; k < 3; k++) {
+		for (uint32_t i = 0; i < n; i++)
+			sim_send(s, i, SIM_MAX_NODES, 300);
+		sim_run(s, 2 * ELA_SEC);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		sim_equal(s, s->pairs[i][SIM_MAX_NODES].got, 3 * (n - 1));
+		sim_zero(s, i, "drop-nosession");
+		sim_zero(s, i, "drop-copies");
+	}
+	sim_free(s);
+}
+END_TEST
+
 /* Nodes crash, leave and come back, at any moment; when all is quiet the network is whole again. */
 static void churn(struct sim *s, uint32_t events)
 {
@@ -148,6 +176,7 @@ static void fill(Suite *suite)
 	sim_add(suite, pair, 2);
 	sim_add(suite, forms, 10);
 	sim_add(suite, cores, 3);
+	sim_add(suite, broadcast, 10);
 	sim_add(suite, cores_churn, 10);
 	sim_add(suite, churned, 10);
 }

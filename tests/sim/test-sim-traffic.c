@@ -234,7 +234,7 @@ START_TEST(broadcast)
 		sim_send(s, 0, SIM_MAX_NODES, 200);
 		sim_run(s, 2 * ELA_MSEC);
 	}
-	limit = 200 + 64 * MAX(s->nodes[0].spec.lanes, 1) + 10;
+	limit = 200 + 256 * MAX(s->nodes[0].spec.lanes, 1) + 10;
 	sim_between(s, 0, "copies", 200, s->n - 1 + limit);
 	sim_equal(s, sim_counter(s, 0, "copies") + sim_counter(s, 0, "drop-copies"), 501 * (s->n - 1));
 	sim_equal(s, reached(s, 0), sim_counter(s, 0, "copies"));
@@ -242,7 +242,7 @@ START_TEST(broadcast)
 }
 END_TEST
 
-/* Who is not there takes nothing of the rate. */
+/* Who is not there takes nothing of the rate. Of so many packets few wait for them, and those not for long. */
 START_TEST(broadcast_past_absent)
 {
 	struct sim *s = sim_new(sim_seed(_i), 4, NULL);
@@ -250,12 +250,147 @@ START_TEST(broadcast_past_absent)
 	sim_up(s, 0);
 	sim_up(s, 1);
 	sim_run(s, 2 * ELA_SEC);
-	for (uint32_t k = 0; k < 64; k++)
+	for (uint32_t k = 0; k < 256; k++)
 		sim_send(s, 0, SIM_MAX_NODES, 200);
-	sim_run(s, ELA_SEC);
-	sim_equal(s, sim_counter(s, 0, "copies"), 64);
+	sim_run(s, 500 * ELA_MSEC);
+	sim_equal(s, sim_counter(s, 0, "copies"), 256);
 	sim_zero(s, 0, "drop-copies");
-	sim_equal(s, reached(s, 0), 64);
+	sim_equal(s, reached(s, 0), 256);
+	sim_equal(s, sim_counter(s, 0, "waited"), 2 * 16);
+	sim_equal(s, sim_counter(s, 0, "drop-nosession"), 2 * (256 - 16));
+	sim_run(s, ELA_SEC);
+	sim_equal(s, sim_counter(s, 0, "drop-nosession"), 2 * 256);
+	sim_free(s);
+}
+END_TEST
+
+/* Who comes while the packet still waits gets it, once; the rest of the network has it at once. */
+START_TEST(broadcast_waits)
+{
+	struct sim *s = sim_new(sim_seed(_i), 4, &kinds[SIM_KIND(G_N_ELEMENTS(kinds))]);
+
+	sim_up(s, 0);
+	sim_up(s, 1);
+	sim_run(s, 2 * ELA_SEC);
+	sim_send(s, 0, SIM_MAX_NODES, 200);
+	sim_send(s, 0, SIM_MAX_NODES, 1400);
+	sim_run(s, 100 * ELA_MSEC);
+	sim_equal(s, reached(s, 0), 2);
+	sim_up(s, 2);
+	sim_run(s, 2 * ELA_SEC);
+	sim_equal(s, reached(s, 0), 4);
+	sim_equal(s, sim_counter(s, 0, "waited"), 4);
+	sim_equal(s, sim_counter(s, 0, "copies"), 4);
+	sim_equal(s, sim_counter(s, 0, "drop-nosession"), 2); /* node 3 */
+	sim_up(s, 3);
+	sim_run(s, 2 * ELA_SEC);
+	sim_equal(s, reached(s, 0), 4);
+	sim_free(s);
+}
+END_TEST
+
+/* A peer that is removed while a packet waits for it. */
+START_TEST(broadcast_for_removed)
+{
+	struct sim *s = sim_new(sim_seed(_i), 3, NULL);
+	char *error;
+
+	sim_up(s, 0);
+	sim_up(s, 1);
+	sim_run(s, 2 * ELA_SEC);
+	sim_send(s, 0, SIM_MAX_NODES, 200);
+	sim_run(s, 100 * ELA_MSEC);
+	sim_zero(s, 0, "drop-nosession");
+	s->nodes[0].spec.knows &= ~UINT64_C(4);
+	error = sim_reload(s, 0);
+	sim_check(s, !error, "%s", error);
+	sim_run(s, 100 * ELA_MSEC);
+	sim_equal(s, sim_counter(s, 0, "drop-nosession"), 1);
+	sim_free(s);
+}
+END_TEST
+
+static uint64_t n_called(struct sim *s, uint32_t i)
+{
+	uint64_t n = 0;
+
+	for (uint32_t k = 0; k < s->n; k++)
+		n += k != i && atomic_load(&sim_peer(s, i, k)->want_ns) != 0;
+	return n;
+}
+
+/* Sessions with all are not started at once: 32, then 10 a second. The next packet goes on with the others. */
+START_TEST(broadcast_calls)
+{
+	struct sim *s = sim_new(sim_seed(_i), SIM_MAX_NODES, NULL);
+
+	s->nodes[0].spec.dials = 0; /* nothing else calls */
+	sim_up(s, 0);
+	sim_run(s, 2 * ELA_SEC);
+	sim_equal(s, n_called(s, 0), 0);
+	sim_send(s, 0, SIM_MAX_NODES, 200);
+	sim_run(s, 10 * ELA_MSEC);
+	sim_equal(s, n_called(s, 0), 32);
+	sim_run(s, 500 * ELA_MSEC);
+	sim_check(s, n_called(s, 0) >= 36 && n_called(s, 0) <= 38, "called");
+	for (uint32_t k = 0; k < 5; k++) {
+		sim_send(s, 0, SIM_MAX_NODES, 200);
+		sim_run(s, ELA_SEC);
+	}
+	sim_equal(s, n_called(s, 0), SIM_MAX_NODES - 1);
+	sim_equal(s, sim_counter(s, 0, "waited"), 6 * (SIM_MAX_NODES - 1));
+	sim_run(s, ELA_SEC);
+	sim_equal(s, sim_counter(s, 0, "drop-nosession"), 6 * (SIM_MAX_NODES - 1));
+	sim_free(s);
+}
+END_TEST
+
+static void put_raw(struct sim *s, const uint8_t *bytes, uint32_t len)
+{
+	uint8_t copy[128];
+	struct ela_packet pkt = {.data = copy, .len = len};
+
+	memcpy(copy, bytes, len);
+	ck_assert_int_eq(ela_mem_device_put(s->nodes[0].device, 0, &pkt), 0);
+	s->nodes[0].turn = true;
+	sim_run(s, 10 * ELA_MSEC);
+}
+
+/* What each kernel says on each LAN starts no sessions; what programs say does. */
+START_TEST(housekeeping)
+{
+	static const uint8_t igmp[] = {0x46, 0xc0, 0, 40, 0, 0, 0x40, 0, 1, 2, 0, 0, 10, 88, 0, 1, 224, 0, 0, 22, 0x94, 4,
+		0, 0, 0x22, 0, 0, 0, 0, 0, 0, 1, 4, 0, 0, 0, 239, 77, 0, 1};
+	static const uint8_t udp6[] = {
+		0x60, 0, 0, 0, 0, 8, 17, 1, 0xfd, [23] = 1, 0xff, 2, [39] = 0xfb, 20, 233, 20, 233, 0, 8, 0, 0};
+	uint8_t mld[76] = {0x60, 0, 0, 0, 0, 36, 0, 1, 0xfd, [23] = 1, 0xff, 2, [39] = 0x16, 58, 0, 5, 2, 0, 0, 1, 0, 143};
+	uint8_t solicitation[64] = {0x60, 0, 0, 0, 0, 24, 58, 255, 0xfd, [23] = 1, 0xff, 2, [39] = 1, 135};
+	struct sim *s = sim_new(sim_seed(_i), 3, NULL);
+
+	s->nodes[0].spec.dials = 0;
+	sim_up(s, 0);
+	sim_run(s, 2 * ELA_SEC);
+	put_raw(s, igmp, sizeof igmp);
+	for (uint8_t type = 130; type <= 132; type++) {
+		mld[48] = type;
+		put_raw(s, mld, sizeof mld);
+	}
+	mld[48] = 143;
+	put_raw(s, mld, sizeof mld);
+	for (uint8_t type = 133; type <= 137; type++) {
+		solicitation[40] = type;
+		put_raw(s, solicitation, sizeof solicitation);
+	}
+	sim_equal(s, sim_counter(s, 0, "device-packets-in"), 10);
+	sim_equal(s, sim_drops(s, 0), 0);
+	sim_zero(s, 0, "waited");
+	sim_equal(s, n_called(s, 0), 0);
+	solicitation[40] = 128; /* an echo request to all nodes */
+	put_raw(s, solicitation, sizeof solicitation);
+	sim_equal(s, sim_counter(s, 0, "waited"), 2);
+	put_raw(s, udp6, sizeof udp6);
+	sim_equal(s, sim_counter(s, 0, "waited"), 4);
+	sim_equal(s, n_called(s, 0), 2);
 	sim_free(s);
 }
 END_TEST
@@ -319,6 +454,10 @@ static void fill(Suite *suite)
 	sim_add(suite, ten, 10);
 	sim_add(suite, broadcast, 8);
 	sim_add(suite, broadcast_past_absent, 1);
+	sim_add(suite, broadcast_waits, 8);
+	sim_add(suite, broadcast_for_removed, 1);
+	sim_add(suite, broadcast_calls, 1);
+	sim_add(suite, housekeeping, 1);
 	sim_add(suite, limits_of_each, 10);
 	sim_add(suite, inner_lies, 5);
 	sim_add(suite, one_seed_one_run, 3);

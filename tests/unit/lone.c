@@ -2,6 +2,7 @@
 /* lone: the plugins that a lone node runs on, and its life. One thread. */
 #include "lone.h"
 
+#include "copies.h"
 #include "crypto.h"
 #include "host.h"
 #include "keys.h"
@@ -516,7 +517,10 @@ void lone_renew(struct lone *l)
 	for (uint32_t k = 0; k < node->n_lanes; k++) {
 		memset(&node->lanes[k]->stats, 0, sizeof node->lanes[k]->stats);
 		memset(&node->lanes[k]->icmp, 0, sizeof node->lanes[k]->icmp);
-		memset(&node->lanes[k]->copies, 0, sizeof node->lanes[k]->copies);
+		ela_copies_free(node->lanes[k]->copies);
+		node->lanes[k]->copies = ela_copies_new();
+		if (!node->lanes[k]->copies)
+			die("out of memory");
 		node->lanes[k]->n_waiters = 0;
 	}
 	l->caps = ALL_CAPS;
