@@ -8,11 +8,22 @@
 #include <errno.h>
 #include <string.h>
 
+#define JUDGED 32u /* records whose signatures are not checked again */
+
 /* A credential that was asked for. */
 struct wanted {
 	uint8_t hash[ELA_HASH_LEN];
 	uint32_t peer;
 	uint64_t since_ns;
+};
+
+/* A record that was judged good, countersignature and all. */
+struct judged {
+	uint64_t generation; /* of membership then */
+	uint64_t since_s;
+	struct ela_lease lease;
+	uint32_t len; /* 0: free */
+	uint8_t bytes[ELA_RECORD_MAX];
 };
 
 struct ela_directory {
@@ -29,6 +40,8 @@ struct ela_directory {
 	void *routing_self;
 	uint64_t generation; /* of membership, when all was checked last */
 	uint64_t nodes;      /* of membership, when homes were looked for last */
+	struct judged judged[JUDGED];
+	uint32_t n_judged; /* ever: the oldest one makes room */
 	bool has_own;
 	uint8_t own_hash[ELA_HASH_LEN];
 	struct ela_timer *stale; /* when the first record may be too old; not armed while there is none */
@@ -187,11 +200,54 @@ static void want(struct ela_directory *d, const void *bytes, uint32_t len)
 	d->listener->want_credential(d->listener->data, wanted.hash, wanted.peer);
 }
 
+/*
+ * The plugin asks about a record when it comes, compares it with another and sets it: two signatures each time, most of
+ * what a quiet node computes. They stay good; what the network stands behind may change, so that is looked at.
+ */
+static bool was_judged(struct ela_directory *d, const void *bytes, uint32_t len, struct ela_standing *ret)
+{
+	for (uint32_t i = 0; i < JUDGED; i++) {
+		const struct judged *j = &d->judged[i];
+
+		if (j->len != len || memcmp(j->bytes, bytes, len) != 0)
+			continue;
+		if (j->generation != ela_membership_generation(d->m) || ela_membership_check_lease(d->m, &j->lease, NULL) != 0)
+			return false;
+		ret->lease = j->lease;
+		ret->since_s = j->since_s;
+		ret->credential = ela_membership_credential(d->m, j->lease.credential);
+		return true;
+	}
+	return false;
+}
+
+/* Without a time its home may be unknown, and become known without a new generation. */
+static void note_judged(struct ela_directory *d, const void *bytes, uint32_t len, const struct ela_standing *standing)
+{
+	struct judged *j = &d->judged[d->n_judged % JUDGED];
+
+	if (standing->since_s == 0)
+		return;
+	d->n_judged++;
+	j->generation = ela_membership_generation(d->m);
+	j->since_s = standing->since_s;
+	j->lease = standing->lease;
+	j->len = len;
+	memcpy(j->bytes, bytes, len);
+}
+
 /* As struct ela_host has it: a library that fails tells nothing of the record. */
 static int judge(struct ela_directory *d, const void *bytes, uint32_t len, struct ela_standing *ret)
 {
-	int err = len > ELA_RECORD_MAX ? -EBADMSG : ela_membership_check_record(d->m, bytes, len, ret, NULL);
+	int err;
 
+	if (len == 0 || len > ELA_RECORD_MAX)
+		return -EBADMSG;
+	if (was_judged(d, bytes, len, ret))
+		return 0;
+	err = ela_membership_check_record(d->m, bytes, len, ret, NULL);
+	if (err == 0)
+		note_judged(d, bytes, len, ret);
 	return err == 0 || err == -EBADMSG || err == -EACCES ? err : -EAGAIN;
 }
 

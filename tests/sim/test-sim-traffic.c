@@ -326,7 +326,7 @@ START_TEST(broadcast_calls)
 
 	s->nodes[0].spec.dials = 0; /* nothing else calls */
 	sim_up(s, 0);
-	sim_run(s, 2 * ELA_SEC);
+	sim_run(s, 5 * ELA_SEC); /* the limits fill up */
 	sim_equal(s, n_called(s, 0), 0);
 	sim_send(s, 0, SIM_MAX_NODES, 200);
 	sim_run(s, 10 * ELA_MSEC);
