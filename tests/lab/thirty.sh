@@ -122,6 +122,10 @@ for node in "${NODES[@]}"; do
 done >"$T/idle"
 missing=$(pings)
 lab_equal 'each pair answers' "$missing" ''
+# What bench/thirty holds them to is for a machine of one's own; here only what is out of all proportion is an error.
+lab_check 'the thirtieth is in within seconds' awk -v s="$join_s" -v most="$(lab_bound 3)" 'BEGIN { exit !(s != "" && s < most) }'
+lab_check 'the quiet network costs a quarter of a core at most' awk -v c="$cpu" -v most="$(lab_bound 8)" 'BEGIN { exit !(c <= most) }'
+lab_compare 'no node has more than 4 kB a second of control' "$(($(cut -d ' ' -f 2 "$T/idle" | largest) / $(lab_bound 1)))" -le 4096
 figure join "$join_s" s
 figure idle-cpu "$cpu" '%'
 figure rss "$(cut -d ' ' -f 3 "$T/idle" | largest)" KiB

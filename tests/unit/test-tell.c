@@ -579,9 +579,11 @@ START_TEST(health)
 	expect_health("");
 	ELA_COUNT(bench.l->node, DROP_QUEUE, 50);
 	expect_health("drop-queue: 55 packets");
+	ELA_COUNT(bench.l->node, DROP_COPIES, 70);
+	expect_health("drop-copies: 70 packets");
 	bench.health = "the owner's";
 	reply = reply_to(false, "{\"verb\":\"status\"}");
-	ck_assert_uint_eq(ela_json_length(ela_json_get(reply, "health")), 2);
+	ck_assert_uint_eq(ela_json_length(ela_json_get(reply, "health")), 3);
 	ela_json_free(reply);
 	end();
 	begin(false);
