@@ -119,6 +119,7 @@ static int accept(
 {
 	struct ela_network *network = asked->network;
 	const struct ela_addresses from = {network->node->loop, network->membership, network->directory, network->leases};
+	struct ela_peer *peer;
 	struct ela_peer_spec spec = {0};
 	int err = ela_address_choose(&from, credential, wish_of(asked->request), ret_address);
 
@@ -127,7 +128,7 @@ static int accept(
 	if (!ela_lease_table_promise(network->leases, credential->node_hash, *ret_address))
 		return ela_object_refuse(error, ENOSPC, "its address was just given to another node");
 	ela_network_addresses(network, *ret_address, &spec.ip4, &spec.ip6);
-	return ela_members_accept(network->members, asked->peer, &spec, error);
+	return ela_members_know(network->members, credential, &spec, &peer, error); /* who came by XX shows it only now */
 }
 
 static void put_observed(const struct asked *asked, struct ela_message *reply)

@@ -14,6 +14,7 @@ struct ela_caller {
 	const uint8_t *credential; /* NULL = none was in it */
 	uint32_t credential_len;
 	uint32_t id; /* the node ID that he answers to, 0 = he has none yet */
+	bool is_xx;  /* he called by XX: his credential comes with his first message */
 	const struct ela_path *path;
 };
 

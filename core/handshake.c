@@ -11,8 +11,26 @@
 #define RECEIVER_AT 20u
 #define SALT_LEN 16u
 
-/* Smallest Noise messages: IK 1 is e, s, payload tag; IK 2 is e, payload tag. */
-#define NOISE_MIN 48u
+/*
+ * Smallest Noise messages: IK 1 is e, s, payload tag; IK 2 is e, payload tag; XX 1 is e, its payload in clear; XX 2 is
+ * e, s and tag, payload tag; XX 3 is s and tag, payload tag. 0: no Noise message.
+ */
+static uint32_t noise_min(enum ela_handshake_kind kind)
+{
+	switch (kind) {
+	case ELA_HANDSHAKE_INIT:
+	case ELA_HANDSHAKE_ANSWER:
+		return 48;
+	case ELA_HANDSHAKE_XX_1:
+		return 32;
+	case ELA_HANDSHAKE_XX_2:
+		return 96;
+	case ELA_HANDSHAKE_XX_3:
+		return 64;
+	default:
+		return 0;
+	}
+}
 
 int ela_handshake_parse(const uint8_t *data, uint32_t len, struct ela_handshake *ret)
 {
@@ -30,25 +48,18 @@ int ela_handshake_parse(const uint8_t *data, uint32_t len, struct ela_handshake 
 		.noise = data + ELA_HANDSHAKE_HEAD,
 		.noise_len = len - ELA_HANDSHAKE_HEAD,
 	};
-	switch (hs.kind) {
-	case ELA_HANDSHAKE_INIT:
-	case ELA_HANDSHAKE_ANSWER:
-		if (hs.noise_len < NOISE_MIN + ELA_HANDSHAKE_MACS)
+	if (noise_min(hs.kind)) {
+		if (hs.noise_len < noise_min(hs.kind) + ELA_HANDSHAKE_MACS)
 			return -EBADMSG;
 		hs.noise_len -= ELA_HANDSHAKE_MACS;
 		hs.mac1 = data + len - ELA_HANDSHAKE_MACS;
 		hs.mac2 = data + len - ELA_MAC_LEN;
-		break;
-	case ELA_HANDSHAKE_COOKIE:
-		if (len != ELA_HANDSHAKE_COOKIE_LEN)
-			return -EBADMSG;
-		break;
-	default:
+	} else if (hs.kind != ELA_HANDSHAKE_COOKIE || len != ELA_HANDSHAKE_COOKIE_LEN) {
 		return -EBADMSG;
 	}
 	/* A cookie has no session to come and an init none to answer. */
 	if ((hs.sender_index == 0) != (hs.kind == ELA_HANDSHAKE_COOKIE) ||
-		(hs.kind == ELA_HANDSHAKE_INIT && hs.receiver_index != 0))
+		((hs.kind == ELA_HANDSHAKE_INIT || hs.kind == ELA_HANDSHAKE_XX_1) && hs.receiver_index != 0))
 		return -EBADMSG;
 	*ret = hs;
 	return 0;
@@ -78,6 +89,13 @@ static int labelled_key(const char *label, const uint8_t network_id[32], const u
 int ela_handshake_mac1_key(const uint8_t network_id[32], const uint8_t public_key[32], uint8_t out[32])
 {
 	return labelled_key("ela-mac1", network_id, public_key, out);
+}
+
+int ela_handshake_network_key(const uint8_t network_id[32], uint8_t out[32])
+{
+	const struct ela_bytes info[] = {{"ela-mac1", 8}};
+
+	return ela_hkdf_sha256(NULL, 0, network_id, 32, info, 1, out, 32);
 }
 
 int ela_cookie_key(const uint8_t network_id[32], const uint8_t public_key[32], uint8_t out[32])

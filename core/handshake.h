@@ -4,7 +4,7 @@
  * cookie secret, which the caller keeps. Control thread.
  *
  *   header (8) | kind (1) | zero (3) | sender index (4) | sender's node ID (4) | receiver index (4)
- *   init, answer:  Noise message | mac1 (16) | mac2 (16)
+ *   init, answer, XX messages 1 to 3:  Noise message | mac1 (16) | mac2 (16)
  *   cookie:        salt (16) | sealed cookie (16 + 16)
  */
 #ifndef ELA_CORE_HANDSHAKE_H
@@ -15,7 +15,15 @@
 #include "session.h"
 #include <ela/types.h>
 
-enum ela_handshake_kind { ELA_HANDSHAKE_INIT = 1, ELA_HANDSHAKE_ANSWER = 2, ELA_HANDSHAKE_COOKIE = 3 };
+/* INIT and ANSWER are Noise IK's; the last three are XX's, over streams alone. */
+enum ela_handshake_kind {
+	ELA_HANDSHAKE_INIT = 1,
+	ELA_HANDSHAKE_ANSWER = 2,
+	ELA_HANDSHAKE_COOKIE = 3,
+	ELA_HANDSHAKE_XX_1 = 4,
+	ELA_HANDSHAKE_XX_2 = 5,
+	ELA_HANDSHAKE_XX_3 = 6
+};
 
 #define ELA_HANDSHAKE_HEAD 24u
 #define ELA_MAC_LEN 16u
@@ -41,6 +49,8 @@ void ela_handshake_head(uint8_t *out, enum ela_handshake_kind kind, uint32_t des
 
 /* mac1 key of messages to the owner of public_key: HKDF(network id | X25519 key). */
 int ela_handshake_mac1_key(const uint8_t network_id[32], const uint8_t public_key[32], uint8_t out[32]);
+/* mac1 key of XX's messages, whose sender may not know whose key it is yet: HKDF(network id). */
+int ela_handshake_network_key(const uint8_t network_id[32], uint8_t out[32]);
 /*
  * Appends mac1 and mac2 behind len bytes; cookie NULL = mac2 zero. Returns the new length, 0 when the library failed.
  * The MACs cover everything before them but TTL and flags, which relays change.

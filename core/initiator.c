@@ -306,7 +306,7 @@ static struct ela_attempt *find_attempt(struct ela_node *node, uint32_t index, s
 	return NULL;
 }
 
-static const struct ela_node_suite *suite_named(const struct ela_node *node, const char *name)
+const struct ela_node_suite *ela_suite_named(const struct ela_node *node, const char *name)
 {
 	for (uint32_t i = 0; i < node->n_suites; i++)
 		if (strcmp(node->suites[i].suite->name, name) == 0)
@@ -319,7 +319,7 @@ static struct ela_session *make_session(struct ela_peer *peer, const struct ela_
 	const struct ela_noise *noise, const struct ela_hello *hello, const struct ela_handshake *hs)
 {
 	struct ela_agreement with = {
-		.suite = suite_named(peer->node, hello->suites),
+		.suite = ela_suite_named(peer->node, hello->suites),
 		.local_index = a->index,
 		.remote_index = hs->sender_index,
 		.remote_id = peer->id != 0 ? peer->id : hs->sender_id,

@@ -6,6 +6,7 @@
 #include "link.h"
 
 #include "classification.h"
+#include "handshake-xx.h"
 #include "inet.h"
 #include "lane.h"
 #include "peer.h"
@@ -66,6 +67,7 @@ void ela_link_close(struct ela_link *link)
 
 	if (link->state == ELA_LINK_DEAD)
 		return;
+	ela_xx_end(link);
 	ELA_COUNT(node, STREAMS_CLOSED, 1);
 	link->state = ELA_LINK_DEAD;
 	node->loop->ops->watch_free(link->watch);
@@ -172,8 +174,10 @@ static bool read_greeting(struct ela_link *link, bool *ret_did)
 			*ret_did = true;
 			return true;
 		}
-		if (err != -EAGAIN)
+		if (err != -EAGAIN) {
+			ela_xx_say(link, "it closes the connection");
 			refuse(link);
+		}
 		return false;
 	}
 	link->greeting_len = 0;
@@ -254,7 +258,10 @@ static void greeting_ready(void *data, uint32_t events)
 
 static void greeting_late(void *data)
 {
-	refuse(data);
+	struct ela_link *link = data;
+
+	ela_xx_say(link, link->state == ELA_LINK_DIALLING ? "no connection in time" : "it does not answer");
+	refuse(link);
 }
 
 static void begin_greeting(struct ela_link *link)
@@ -318,6 +325,20 @@ struct ela_link *ela_link_dial(
 		return link;
 	ela_way_failed(peer, t->number, addr, err);
 	return NULL;
+}
+
+int ela_link_call(
+	struct ela_node *node, struct ela_transport *t, const struct ela_addr *addr, struct ela_xx *xx, uint64_t *ret_id)
+{
+	struct ela_link *link = new_link(node, t, addr);
+	uint64_t id = link->id;
+	int err = start_dialling(link, DIAL_NS);
+
+	if (err != 0)
+		return err;
+	link->xx = xx;
+	*ret_id = id;
+	return 0;
 }
 
 int ela_link_probe(struct ela_node *node, struct ela_transport *t, const struct ela_addr *addr, const uint8_t *frame,
@@ -419,12 +440,16 @@ void ela_link_event(struct ela_node *node, struct ela_transport *t, uint32_t eve
 		if (local)
 			link->local = *local;
 		begin_greeting(link);
-		ela_initiate_on_link(link->peer, link);
+		if (link->xx)
+			ela_xx_open(link);
+		else
+			ela_initiate_on_link(link->peer, link);
 		return;
 	}
 	if (event == ELA_CONN_CLOSED) {
 		ela_logf_limited(node->log, ela_loop_now(node->loop), ELA_LOG_DEBUG, "link", "refused remote=%s reason=\"%s\"",
 			ela_addr_text(&link->remote, text), g_strerror(-err));
+		ela_xx_say(link, g_strerror(-err));
 		if (link->dialled && link->peer && link->state != ELA_LINK_ATTACHED)
 			ela_way_failed(link->peer, t->number, &link->remote, err);
 		ela_link_close(link);
@@ -482,6 +507,7 @@ void ela_link_attach(struct ela_link *link)
 	struct ela_node *node = link->node;
 	struct ela_lane *lane = node->lanes[link->peer->number % node->n_lanes];
 
+	ela_xx_end(link);
 	node->loop->ops->watch_free(link->watch);
 	link->watch = NULL;
 	node->loop->ops->timer_set(link->timer, 0);

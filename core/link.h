@@ -26,6 +26,7 @@ struct ela_link {
 	/* [control] */
 	enum ela_link_state state;
 	struct ela_peer *peer; /* whose it is, for good; NULL until the first handshake says who called */
+	struct ela_xx *xx;     /* handshake-xx.h; owned; NULL: none is under way over it */
 	struct ela_watch *watch;
 	struct ela_timer *timer;
 	uint64_t since_ns;
@@ -83,6 +84,9 @@ void ela_link_drop_lane_state(struct ela_link *link);
 /* [control] Dials addr for a peer; NULL when the transport refused. */
 struct ela_link *ela_link_dial(
 	struct ela_node *node, struct ela_peer *peer, struct ela_transport *t, const struct ela_addr *addr);
+/* [control] Dials addr for whoever is there: xx. 0 and *ret_id, then TAKES xx; -errno of connect(). */
+int ela_link_call(
+	struct ela_node *node, struct ela_transport *t, const struct ela_addr *addr, struct ela_xx *xx, uint64_t *ret_id);
 /*
  * [control] Dials addr, says one frame and closes; all within timeout_ns. Whether it could is seen by nobody but the
  * receiver. 0, or -errno of connect().

@@ -138,10 +138,14 @@ static int judge(
 	return err;
 }
 
+/* credential NULL: it is not known yet. */
 static struct ela_peer *make_guest(struct ela_members *members, const struct ela_caller *caller,
 	const struct ela_credential *credential, char **ret_reason)
 {
-	const struct ela_peer_spec spec = {.name = credential->name};
+	static const uint8_t none[ELA_HASH_LEN];
+	char text[64];
+	const struct ela_peer_spec spec = {
+		.name = credential ? credential->name : ela_addr_text(&caller->path->remote, text)};
 	struct ela_peer *peer = NULL;
 	int err;
 
@@ -154,7 +158,7 @@ static struct ela_peer *make_guest(struct ela_members *members, const struct ela
 		*ret_reason = g_strdup_printf("there is no room for it: %s", g_strerror(-err));
 		return NULL;
 	}
-	enter(members, peer, credential->hash, true);
+	enter(members, peer, credential ? credential->hash : none, true);
 	return peer;
 }
 
@@ -166,6 +170,8 @@ static struct ela_peer *admit(struct ela_gate *gate, const struct ela_caller *ca
 	struct member *m = peer ? member_of(members, peer) : NULL;
 	g_autoptr(GError) error = NULL;
 
+	if (caller->is_xx)
+		return peer ? peer : make_guest(members, caller, NULL, ret_reason);
 	if (!caller->credential) {
 		*ret_reason = g_strdup("its handshake has no credential of this network");
 		return NULL;

@@ -279,6 +279,7 @@ static bool make_identity(struct ela_node *node, GError **error)
 	if (ela_x25519_public(node->private_key, node->public_key) != 0 ||
 		ela_handshake_mac1_key(node->network_id, node->public_key, node->mac1_key) != 0 ||
 		ela_cookie_key(node->network_id, node->public_key, node->cookie_key) != 0 ||
+		ela_handshake_network_key(node->network_id, node->xx_key) != 0 ||
 		ela_own_take(node, &node->config->address4, &node->config->address6) != 0) {
 		g_set_error(error, ELA_NODE_ERROR, ELA_NODE_FAILED, "the cryptographic library failed");
 		return false;

@@ -146,6 +146,8 @@ void ela_initiate_on_link(struct ela_peer *peer, struct ela_link *link);
 /* HANDSHAKE messages of kind answer and cookie. False: it was not for us, or not good. */
 bool ela_initiator_answer(struct ela_node *node, const struct ela_path *path, const struct ela_handshake *hs);
 bool ela_initiator_cookie(struct ela_node *node, const struct ela_path *from, const struct ela_handshake *hs);
+/* Of this node's suites the one with that name; NULL. */
+const struct ela_node_suite *ela_suite_named(const struct ela_node *node, const char *name);
 /* Forgets message 1s that wait for an answer. */
 void ela_initiator_cancel(struct ela_peer *peer);
 /* Due retries. */
@@ -159,6 +161,19 @@ struct ela_responder *ela_responder_new(struct ela_node *node);
 void ela_responder_free(struct ela_responder *r);
 /* Any HANDSHAKE datagram or record: checks mac1 and hands it on. False: a stream that sent it is to be closed. */
 bool ela_handshake_input(struct ela_node *node, const struct ela_path *path, const uint8_t *data, uint32_t len);
+
+/* ---- responder.c, for handshake-xx.c ---- */
+
+struct ela_handshake;
+
+/* The first of this node's suites that is among theirs; weak ones only when nothing else is common. NULL: none. */
+const struct ela_node_suite *ela_suite_choose(const struct ela_node *node, const char *theirs);
+/* Is this message 1 worth two Diffie-Hellmans? Its sender may get a cookie; counts what it refuses. */
+bool ela_responder_may_try(struct ela_node *node, const struct ela_path *path, const uint8_t *data, uint32_t len,
+	const struct ela_handshake *hs);
+/* Who showed that the key is his by XX: a peer that was known, or a guest. NULL: he may not come in now; counted. */
+struct ela_peer *ela_responder_meet(
+	struct ela_node *node, const struct ela_path *path, const uint8_t key[ELA_KEY_LEN], const struct ela_handshake *hs);
 
 /* ---- control.c ---- */
 

@@ -5,6 +5,7 @@
  * thread.
  */
 #include "gate.h"
+#include "handshake-xx.h"
 #include "keys.h"
 #include "own.h"
 #include "peer.h"
@@ -218,7 +219,7 @@ static void remember(struct ela_responder *r, struct ela_peer *peer, const uint8
 /* ---- message 1 ---- */
 
 /* The first of our suites that the other one has too; weak ones only when nothing else is common. */
-static const struct ela_node_suite *choose_suite(const struct ela_node *node, const char *theirs)
+const struct ela_node_suite *ela_suite_choose(const struct ela_node *node, const char *theirs)
 {
 	g_auto(GStrv) names = g_strsplit(theirs, ",", -1);
 
@@ -284,7 +285,7 @@ static void answer(struct ela_responder *r, const struct ela_path *path, const s
 {
 	struct ela_node *node = r->node;
 	uint8_t out[ELA_HANDSHAKE_MAX];
-	const struct ela_node_suite *suite = choose_suite(node, hello->suites);
+	const struct ela_node_suite *suite = ela_suite_choose(node, hello->suites);
 	struct ela_session *s;
 	uint32_t len = 0;
 
@@ -325,17 +326,21 @@ static void say_other_id(const struct ela_peer *peer, const struct ela_path *pat
 		peer->name, ela_addr_text(&path->remote, remote));
 }
 
-/* Whose key it is: a peer of ela.ini, or one that the gate lets in. */
+/* Whose key it is: a peer of ela.ini, or one that the gate lets in. hello NULL: he came by XX. */
 static struct ela_peer *find_peer(struct ela_node *node, const struct ela_path *path, const uint8_t *key,
 	const struct ela_handshake *hs, const struct ela_hello *hello)
 {
-	const struct ela_caller caller = {key, hello->credential, hello->credential_len, hs->sender_id, path};
+	struct ela_caller caller = {.key = key, .id = hs->sender_id, .is_xx = !hello, .path = path};
 	struct ela_peer *peer = NULL;
 	g_autofree char *reason = NULL;
 	char remote[64];
 
 	if (!node->gate)
 		return ela_peer_by_key(node, key);
+	if (hello) {
+		caller.credential = hello->credential;
+		caller.credential_len = hello->credential_len;
+	}
 	if (hs->sender_id == 0 && !path->link)
 		reason = g_strdup("it has no address yet, and came by a datagram");
 	else
@@ -376,10 +381,27 @@ static bool admit(struct ela_responder *r, struct ela_peer *peer, const struct e
 	return true;
 }
 
-/* Is this message 1 worth two Diffie-Hellmans? */
-static bool may_try(struct ela_responder *r, const struct ela_path *path, const uint8_t *data, uint32_t len,
-	const struct ela_handshake *hs, uint64_t now)
+struct ela_peer *ela_responder_meet(
+	struct ela_node *node, const struct ela_path *path, const uint8_t key[ELA_KEY_LEN], const struct ela_handshake *hs)
 {
+	struct ela_peer *peer = find_peer(node, path, key, hs, NULL);
+
+	if (!peer) {
+		ELA_COUNT(node, DROP_UNKNOWN_KEY, 1);
+		return NULL;
+	}
+	if (loses_race(peer, ela_loop_now(node->loop))) {
+		ELA_COUNT(node, DROP_RACE, 1);
+		return NULL;
+	}
+	return peer;
+}
+
+bool ela_responder_may_try(struct ela_node *node, const struct ela_path *path, const uint8_t *data, uint32_t len,
+	const struct ela_handshake *hs)
+{
+	struct ela_responder *r = node->responder;
+	uint64_t now = ela_loop_now(node->loop);
 	bool shown;
 
 	rotate(r, now);
@@ -413,7 +435,7 @@ static bool take_init(struct ela_responder *r, const struct ela_path *path, cons
 	size_t payload_len;
 	bool ok, fresh;
 
-	if (!may_try(r, path, data, len, hs, now))
+	if (!ela_responder_may_try(node, path, data, len, hs))
 		return false;
 	node->loop->ops->random(node->loop, ephemeral, sizeof ephemeral);
 	(void)ela_noise_init(&noise, ELA_NOISE_IK, false, prologue, /* after a failure nothing can be read */
@@ -440,6 +462,7 @@ bool ela_handshake_input(struct ela_node *node, const struct ela_path *from, con
 {
 	struct ela_handshake hs;
 	struct ela_path path;
+	bool is_xx;
 
 	ELA_COUNT(node, STRANGER_BYTES_IN, len);
 	if (!ela_addr_allowed(node, &from->remote) || ela_handshake_parse(data, len, &hs) != 0) {
@@ -449,10 +472,13 @@ bool ela_handshake_input(struct ela_node *node, const struct ela_path *from, con
 	path = ela_via_from(from, hs.sender_id);
 	if (hs.kind == ELA_HANDSHAKE_COOKIE)
 		return ela_initiator_cookie(node, &path, &hs);
-	if (!ela_handshake_mac1_ok(data, len, node->mac1_key)) {
+	is_xx = hs.kind >= ELA_HANDSHAKE_XX_1;
+	if (!ela_handshake_mac1_ok(data, len, is_xx ? node->xx_key : node->mac1_key)) {
 		ELA_COUNT(node, DROP_MAC1, 1);
 		return false;
 	}
+	if (is_xx)
+		return ela_xx_input(node, &path, data, len, &hs);
 	if (hs.kind == ELA_HANDSHAKE_INIT)
 		return take_init(node->responder, &path, data, len, &hs);
 	return ela_initiator_answer(node, &path, &hs);

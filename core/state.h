@@ -324,6 +324,7 @@ struct ela_node {
 	uint8_t network_id[32];
 	uint8_t private_key[ELA_KEY_LEN], public_key[ELA_KEY_LEN];
 	uint8_t mac1_key[32], cookie_key[32]; /* of messages to us */
+	uint8_t xx_key[32];                   /* mac1 key of XX's messages, both ways */
 
 	/* Plugins. */
 	struct ela_instance *npd, *routing;

@@ -418,6 +418,64 @@ START_TEST(test_cookie)
 }
 END_TEST
 
+static void begin_xx(struct ela_noise *n, bool initiator, const char *private_key, const char *ephemeral)
+{
+	uint8_t network[32], own[32], once[32], prologue[48];
+	uint32_t len = ela_prologue(key("network-id", network), ELA_NOISE_XX, prologue);
+
+	ck_assert_int_eq(
+		ela_noise_init(n, ELA_NOISE_XX, initiator, prologue, len, key(private_key, own), NULL, key(ephemeral, once)),
+		0);
+}
+
+/* The other end takes it; its payload is that hello, or empty. */
+static void take_xx(
+	struct ela_noise *n, const uint8_t *message, uint32_t len, enum ela_handshake_kind kind, const char *hello)
+{
+	uint8_t payload[ROOM], mac1_key[32];
+	struct ela_handshake hs;
+	size_t payload_len;
+
+	ck_assert_int_eq(ela_handshake_parse(message, len, &hs), 0);
+	ck_assert_int_eq(hs.kind, kind);
+	ck_assert(ela_handshake_mac1_ok(message, len, key("xx-mac1-key", mac1_key)));
+	ck_assert_int_eq(ela_noise_read(n, hs.noise, hs.noise_len, payload, sizeof payload, &payload_len), 0);
+	if (hello)
+		same_value(hello, payload, payload_len);
+	else
+		ck_assert_uint_eq(payload_len, 0);
+}
+
+START_TEST(test_xx)
+{
+	struct ela_noise a, b;
+	uint8_t out[ROOM], network[32], mac1_key[32], public_key[32];
+	size_t noise_len;
+	uint32_t len;
+
+	ck_assert_int_eq(ela_handshake_network_key(key("network-id", network), mac1_key), 0);
+	same_value("xx-mac1-key", mac1_key, sizeof mac1_key);
+	begin_xx(&a, true, "a-private", "a-ephemeral");
+	begin_xx(&b, false, "b-private", "b-ephemeral");
+	ela_handshake_head(out, ELA_HANDSHAKE_XX_1, 0, word("a-index"), word("a-id"), 0);
+	len = build(out, &a, "hello-init", "xx-mac1-key", NULL);
+	same_frame("xx-1", out, len);
+	take_xx(&b, out, len, ELA_HANDSHAKE_XX_1, "hello-init");
+	ela_handshake_head(out, ELA_HANDSHAKE_XX_2, word("a-id"), word("b-index"), word("b-id"), word("a-index"));
+	len = build(out, &b, "hello-answer", "xx-mac1-key", NULL);
+	same_frame("xx-2", out, len);
+	take_xx(&a, out, len, ELA_HANDSHAKE_XX_2, "hello-answer");
+	ck_assert_mem_eq(a.rs, key("b-public", public_key), 32);
+	ela_handshake_head(out, ELA_HANDSHAKE_XX_3, word("b-id"), word("a-index"), word("a-id"), word("b-index"));
+	ck_assert_int_eq(ela_noise_write(&a, NULL, 0, out + ELA_HANDSHAKE_HEAD, ROOM - ELA_HANDSHAKE_HEAD, &noise_len), 0);
+	len = ela_handshake_mac(out, ELA_HANDSHAKE_HEAD + (uint32_t)noise_len, mac1_key, NULL);
+	same_frame("xx-3", out, len);
+	take_xx(&b, out, len, ELA_HANDSHAKE_XX_3, NULL);
+	ck_assert_mem_eq(b.rs, key("a-public", public_key), 32);
+	ck_assert(ela_noise_is_done(&a) && ela_noise_is_done(&b));
+}
+END_TEST
+
 START_TEST(test_keys)
 {
 	struct ela_noise_keys keys[2];
@@ -643,6 +701,9 @@ static const struct {
 	{"handshake init", ELA_HANDSHAKE_INIT},
 	{"handshake answer", ELA_HANDSHAKE_ANSWER},
 	{"handshake cookie", ELA_HANDSHAKE_COOKIE},
+	{"handshake XX 1", ELA_HANDSHAKE_XX_1},
+	{"handshake XX 2", ELA_HANDSHAKE_XX_2},
+	{"handshake XX 3", ELA_HANDSHAKE_XX_3},
 	{"handshake MAC", ELA_MAC_LEN},
 	{"handshake message", ELA_HANDSHAKE_MAX},
 	{"cookie message", ELA_HANDSHAKE_COOKIE_LEN},
@@ -696,10 +757,10 @@ END_TEST
 /* Every frame of the document is one that a test above compares. */
 START_TEST(test_nothing_unchecked)
 {
-	static const char *const checked[] = {"header", "init", "answer", "cookie", "init-with-cookie", "epacket",
-		"epacket-csum", "relayed-epacket", "relayed-init", "keepalive", "ping", "pong", "challenge", "challenge-answer",
-		"probe", "probe-ok", "probe-by-tcp", "probe-by-udp", "routing", "record-frame", "record-train", "record-super",
-		NULL};
+	static const char *const checked[] = {"header", "init", "answer", "cookie", "init-with-cookie", "xx-1", "xx-2",
+		"xx-3", "epacket", "epacket-csum", "relayed-epacket", "relayed-init", "keepalive", "ping", "pong", "challenge",
+		"challenge-answer", "probe", "probe-ok", "probe-by-tcp", "probe-by-udp", "routing", "record-frame",
+		"record-train", "record-super", NULL};
 	g_auto(GStrv) lines = document();
 	uint32_t n = 0;
 
@@ -726,6 +787,7 @@ int main(void)
 	tcase_add_test(tc, test_init);
 	tcase_add_test(tc, test_answer);
 	tcase_add_test(tc, test_cookie);
+	tcase_add_test(tc, test_xx);
 	tcase_add_test(tc, test_keys);
 	tcase_add_loop_test(tc, test_epacket, 0, (int)G_N_ELEMENTS(packets));
 	tcase_add_loop_test(tc, test_relayed, 0, (int)G_N_ELEMENTS(relayed));
