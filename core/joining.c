@@ -4,6 +4,7 @@
  * first that answers who it is, learns list and enrolments, has itself classified, and enters the ring. One
  * conversation at a time; what fails is tried with the next core, or later. Control thread.
  */
+#include "bootstraps.h"
 #include "classification.h"
 #include "network-priv.h"
 #include "own.h"
@@ -17,7 +18,8 @@
 #define REST_MOST_NS (30 * ELA_SEC)
 #define KEEPALIVE_NS (25 * ELA_SEC)
 #define ENDPOINTS_MAX 8u
-#define CALLS_MAX 3u /* cores that are called at once */
+#define CALLS_MAX 3u   /* cores that are called at once */
+#define REACHED_MAX 4u /* beside them, by bootstraps */
 
 enum step {
 	STEP_IDLE,     /* it is in, and not alone */
@@ -33,13 +35,15 @@ struct ela_joining {
 	struct ela_network *network;
 	struct ela_timer *timer;
 	enum step step;
-	uint64_t at_ns;            /* end of this step */
-	uint64_t since_ns;         /* of looking */
-	uint64_t rest_ns;          /* the last pause */
-	uint32_t next;             /* contact that is called next */
-	uint32_t calls[CALLS_MAX]; /* numbers of peers */
+	uint64_t at_ns;                          /* end of this step */
+	uint64_t since_ns;                       /* of looking */
+	uint64_t rest_ns;                        /* the last pause */
+	uint32_t next;                           /* contact that is called next */
+	uint32_t calls[CALLS_MAX + REACHED_MAX]; /* numbers of peers */
 	uint32_t n_calls;
 	uint64_t ticket; /* of the request under way */
+	struct ela_bootstraps_ops bootstraps_ops;
+	struct ela_bootstraps *bootstraps; /* called when contacts do not answer, or there are none */
 
 	uint32_t greeted; /* number of the core that let us in, while our session with it knows no IDs; 0 = none */
 
@@ -106,6 +110,14 @@ static void end_conversation(struct ela_joining *joining)
 	g_clear_pointer(&joining->record, g_bytes_unref);
 }
 
+/* Nobody is looked for any more. */
+static void be_done(struct ela_joining *joining)
+{
+	ela_bootstraps_stop(joining->bootstraps);
+	hang_up(joining);
+	step_to(joining, STEP_IDLE, 0);
+}
+
 /* It did not work with this core: why is for people, and another one is called after a pause. */
 static void G_GNUC_PRINTF(2, 3) fail(struct ela_joining *joining, const char *format, ...)
 {
@@ -167,8 +179,7 @@ static void on_joined(void *data, int err, const struct ela_message *reply)
 		(double)(ela_loop_now(loop_of(joining)) - joining->since_ns) / 1e9);
 	joining->greeted = joining->core;
 	end_conversation(joining);
-	hang_up(joining);
-	step_to(joining, STEP_IDLE, 0);
+	be_done(joining);
 }
 
 void ela_joining_known(struct ela_joining *joining)
@@ -515,16 +526,38 @@ static void call(struct ela_joining *joining, const struct ela_token_core *conta
 		ela_initiate(peer);
 }
 
+/* Whose key is known is called by it. Bootstraps come from the second round on: most of them are contacts, too. */
 static void call_some(struct ela_joining *joining)
 {
 	const struct ela_contacts *contacts = &joining->network->contacts;
+	bool is_calling = false;
 
 	hang_up(joining);
 	for (uint32_t i = 0; i < contacts->n && joining->n_calls < CALLS_MAX; i++)
 		call(joining, &contacts->v[joining->next++ % contacts->n]);
-	if (joining->n_calls == 0)
+	if (contacts->n == 0 || joining->rest_ns != 0)
+		is_calling = ela_bootstraps_call(joining->bootstraps);
+	if (joining->n_calls == 0 && !is_calling)
 		step_to(joining, STEP_RESTING, CALL_NS); /* a contact may come by itself */
 	else
+		step_to(joining, STEP_CALLING, CALL_NS);
+}
+
+/* A bootstrap answered, at whatever time: who is not needed is forgotten. */
+static void on_reached(void *data, struct ela_peer *peer)
+{
+	struct ela_joining *joining = data;
+	bool is_wanted = joining->step != STEP_IDLE && joining->n_calls < G_N_ELEMENTS(joining->calls);
+
+	if (is_called(joining, peer))
+		return;
+	if (!is_wanted) {
+		if (peer->made && !peer->guest && !is_member(joining, peer))
+			ela_members_drop(joining->network->members, peer);
+		return;
+	}
+	joining->calls[joining->n_calls++] = peer->number;
+	if (joining->step == STEP_RESTING)
 		step_to(joining, STEP_CALLING, CALL_NS);
 }
 
@@ -552,7 +585,8 @@ static void maybe_alone(struct ela_joining *joining, uint64_t now_ns)
 	g_autoptr(GError) error = NULL;
 
 	if (network->lease.id != 0 || !ela_membership_genesis(network->membership) ||
-		(network->contacts.n != 0 && now_ns - joining->since_ns < ELA_NETWORK_ALONE_NS) ||
+		((network->contacts.n != 0 || ela_bootstraps_any(joining->bootstraps)) &&
+			now_ns - joining->since_ns < ELA_NETWORK_ALONE_NS) ||
 		ela_membership_check(network->membership, &network->self, NULL) != 0)
 		return;
 	if (!may_be_core(network)) {
@@ -595,8 +629,7 @@ static void turn(void *data)
 
 	maybe_alone(joining, now_ns);
 	if (network->lease.id != 0 && !network->is_alone && !network->is_unconfirmed && joining->core == 0) {
-		hang_up(joining);
-		step_to(joining, STEP_IDLE, 0);
+		be_done(joining);
 		return;
 	}
 	switch (joining->step) {
@@ -626,6 +659,8 @@ struct ela_joining *ela_joining_new(struct ela_network *network)
 	struct ela_joining *joining = g_new0(struct ela_joining, 1);
 
 	joining->network = network;
+	joining->bootstraps_ops = (struct ela_bootstraps_ops){on_reached, joining};
+	joining->bootstraps = ela_bootstraps_new(network->node, &joining->bootstraps_ops);
 	joining->timer = network->node->loop->ops->timer_new(network->node->loop, turn, joining);
 	return joining;
 }
@@ -634,6 +669,7 @@ void ela_joining_free(struct ela_joining *joining)
 {
 	if (!joining)
 		return;
+	ela_bootstraps_free(joining->bootstraps);
 	end_conversation(joining);
 	loop_of(joining)->ops->timer_free(joining->timer);
 	g_free(joining);

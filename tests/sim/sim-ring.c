@@ -214,6 +214,8 @@ void sim_ring_ini(const struct sim_node *n, GString *ini)
 	g_string_append(ini, "[network]\nid = ");
 	for (size_t i = 0; i < ELA_NETWORK_LEN; i++)
 		g_string_append_printf(ini, "%02x", made.id[i]);
+	if (n->spec.bootstrap)
+		g_string_append_printf(ini, "\nbootstrap = %s", n->spec.bootstrap);
 	g_string_append_printf(ini,
 		"\nprefix = " PREFIX "\n[node]\nname = n%u\naddress = 10.88.0.%u\nprivate-key-file = node.key\nrole = %s\n",
 		n->number, n->number + 1, n->spec.role);
@@ -308,6 +310,11 @@ struct sim *sim_ring_new(uint64_t seed, uint32_t n, uint64_t edges)
 		if (edges >> i & 1)
 			s->nodes[i].spec.role = "edge";
 	return s;
+}
+
+void sim_ring_forget_cores(struct sim *s, uint32_t i)
+{
+	run("rm -f '%s/n%u/" ELA_CORES_FILE "'", s->dir, i);
 }
 
 uint32_t sim_ring_id(const struct sim *s, uint32_t i)

@@ -32,6 +32,8 @@ struct ela_rsa *sim_ring_rsa(struct sim *s, const char *file);
 bool sim_ring_settled(struct sim *s);
 /* Says who lacks what, before a test gives up. */
 void sim_ring_explain(struct sim *s);
+/* Node i is down, and knows no core any more: it is left with its bootstraps. */
+void sim_ring_forget_cores(struct sim *s, uint32_t i);
 uint32_t sim_ring_id(const struct sim *s, uint32_t i);
 
 /* ---- for sim.c ---- */

@@ -38,9 +38,10 @@ struct sim_spec {
 	uint32_t buffer;    /* bytes a stream holds each way, 0 = 64 KiB */
 	uint32_t lanes;     /* 0 = 1 */
 	uint32_t keepalive_s;
-	const char *role; /* core or edge: a node of a network with a ring (sim-ring.h); NULL: of static peers */
-	uint64_t knows;   /* bit k: has a [peer] section for node k */
-	uint64_t dials;   /* bit k: with an endpoint */
+	const char *role;      /* core or edge: a node of a network with a ring (sim-ring.h); NULL: of static peers */
+	const char *bootstrap; /* of one in a ring: what ela.ini has; NULL: nothing */
+	uint64_t knows;        /* bit k: has a [peer] section for node k */
+	uint64_t dials;        /* bit k: with an endpoint */
 };
 
 struct sim_node {

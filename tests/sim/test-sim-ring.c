@@ -171,6 +171,34 @@ START_TEST(cores)
 }
 END_TEST
 
+static uint64_t joined_since(struct sim *s, uint32_t i)
+{
+	return sim_counter(s, i, "handshakes-done");
+}
+
+/*
+ * Nobody knows a key of anybody: by address alone they find each other, and the first one of the list is nobody's, the
+ * second another machine's that says nothing.
+ */
+START_TEST(bootstraps)
+{
+	struct sim *s = sim_ring_new(sim_seed(_i), 4, _i % 2 ? 8 : 0);
+
+	for (uint32_t i = 1; i < 4; i++) {
+		s->nodes[i].spec.bootstrap = i == 3 ? "10.0.0.99:7451, 10.0.0.2:7451" : "10.0.0.99:7451, 10.0.0.1:7451";
+		sim_ring_forget_cores(s, i);
+	}
+	sim_up(s, 0);
+	sim_run(s, ELA_SEC);
+	for (uint32_t i = 1; i < 4; i++)
+		sim_up(s, i);
+	settle(s, 2 * FORM_NS);
+	talk_all(s);
+	sim_check(s, joined_since(s, 3) > 0);
+	sim_free(s);
+}
+END_TEST
+
 static void fill(Suite *suite)
 {
 	sim_add(suite, pair, 2);
@@ -179,6 +207,7 @@ static void fill(Suite *suite)
 	sim_add(suite, broadcast, 10);
 	sim_add(suite, cores_churn, 10);
 	sim_add(suite, churned, 10);
+	sim_add(suite, bootstraps, 4);
 }
 
 int main(void)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bootstraps: places where a node of this network may be, whose key nobody knows: what ela.ini has as bootstrap. They
+ * are called by XX; whoever is there goes on as a contact does. Control thread.
+ */
+#ifndef ELA_CORE_BOOTSTRAPS_H
+#define ELA_CORE_BOOTSTRAPS_H
+
+#include <ela/types.h>
+#include <stdbool.h>
+
+struct ela_bootstraps;
+struct ela_node;
+struct ela_peer;
+
+struct ela_bootstraps_ops {
+	/* Somebody is there, and has a session. It may be a peer that was made for this, and nobody else knows. */
+	void (*reached)(void *data, struct ela_peer *peer);
+	void *data;
+};
+
+/* Of the node's configuration, which is read here and not any more; ops is borrowed. */
+struct ela_bootstraps *ela_bootstraps_new(struct ela_node *node, const struct ela_bootstraps_ops *ops);
+void ela_bootstraps_free(struct ela_bootstraps *bootstraps); /* takes NULL; nobody is told */
+/* There are some: what ela.ini has. */
+bool ela_bootstraps_any(const struct ela_bootstraps *bootstraps);
+/* Calls the next ones, a few at a time; those under way go on. True: some are. */
+bool ela_bootstraps_call(struct ela_bootstraps *bootstraps);
+/* Calls end, and nobody is told. */
+void ela_bootstraps_stop(struct ela_bootstraps *bootstraps);
+
+#endif
