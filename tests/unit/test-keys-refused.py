@@ -5,9 +5,11 @@
 The keys of plugins come from "elad --list-plugins", those of [network], [node], [components] and [peer] from the tables below.
 Each row breaks one line of a good file: one of configured peers, then one with a ring. elad --check must exit with 78, say
 nothing on stdout and one line on stderr: of that line, that section and that key. (A required key that is misspelt is missing as
-well.) Prints a "FAIL" line a row that went wrong.
+well.) Prints a "FAIL" line a row that went wrong. With ELA_SANITIZER=1 every third row: they differ in values alone, and each is
+a process.
 """
 import base64
+import os
 import pathlib
 import re
 import subprocess
@@ -100,6 +102,7 @@ class Tester:
         self.elad, self.work = elad, work
         self.options = [word for folder in folders for word in ("--plugin-dir", folder)]
         self.rows = self.failed = 0
+        self.every = 3 if os.environ.get("ELA_SANITIZER") == "1" else 1
         listing = subprocess.run([elad, *self.options, "--list-plugins"], check=True, capture_output=True, text=True).stdout
         self.keys = table(listing, own)
 
@@ -123,6 +126,8 @@ class Tester:
     def refused(self, name, lines, *wanted):
         """Each line on stderr is one of the wanted ones, patterns behind the file's name, and all are there."""
         self.rows += 1
+        if self.rows % self.every:
+            return
         code, out, errors = self.check(lines)
         if code == 78 and not out and len(errors) == len(wanted) and all(
                 any(re.match(pattern, line) for line in errors) for pattern in wanted):
