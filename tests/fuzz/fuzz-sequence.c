@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz-sequence: core/initiator.c and core/responder.c, with sessions and links behind them: two nodes that know each
+ * fuzz-sequence: core/initiator.c and its other end, with sessions and links behind them (fuzz-handshake is about what
+ * the responder reads): two nodes that know each
  * other, and a third that knows one of them and that nobody knows, with real handshakes over datagrams and connections,
  * whose fate the input is. Input: steps of two bytes, what and which: 0 the oldest message under way arrives      1
  * message number WHICH under way arrives    2 it is lost 3 message number WHICH of the last 64 arrives again 4 one
