@@ -37,11 +37,13 @@ static uint64_t patience_ns(const struct ela_peer *peer)
 
 /*
  * We sent and nothing came back for 200 ms: ask; three times in vain: it is gone (thesis 4.2.3, n misses). Slower where
- * the round trip is longer than twice that. True while an answer is awaited.
+ * the round trip is longer than twice that. What is not answered was sent after the tick that last found all answered,
+ * and after what came last: ticks that are far apart do not make it slower. True while an answer is awaited.
  */
 static bool check_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64_t rx)
 {
 	if (tx <= rx || now - tx > ASK_NS) {
+		peer->answered_ns = now;
 		peer->misses = 0;
 		peer->ping_ns = peer->unanswered_ns = 0;
 		return false;
@@ -51,7 +53,7 @@ static bool check_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64
 		peer->ping_ns = peer->unanswered_ns = 0;
 	}
 	if (peer->unanswered_ns == 0)
-		peer->unanswered_ns = now;
+		peer->unanswered_ns = MAX(MAX(peer->answered_ns, peer->current->born_ns), rx);
 	if (now - MAX(peer->unanswered_ns, peer->ping_ns) < patience_ns(peer))
 		return true;
 	if (peer->ping_ns && ++peer->misses == MISSES)

@@ -178,7 +178,8 @@ struct ela_peer {
 	struct ela_link *link;                   /* stream connection in use */
 	struct ela_link *dialling[ELA_ATTEMPTS]; /* those being made, perhaps because the one in use went silent */
 	/* liveness */
-	uint64_t unanswered_ns; /* since when our packets get no answer, 0 = they do */
+	uint64_t answered_ns;   /* when all our packets had one, or nobody waited for one any more */
+	uint64_t unanswered_ns; /* since when at the earliest our packets get no answer, 0 = they do */
 	uint64_t ping_ns;       /* last ping sent, 0 = none outstanding */
 	uint32_t ping;          /* its number */
 	uint64_t pings_ns[4];   /* when it and those before were sent, by number % 4 */
