@@ -307,6 +307,14 @@ static bool same_news(const struct ela_known *a, const struct ela_known *b)
 		   ela_lease_same(&a->lease, &b->lease);
 }
 
+/* struct ela_known.before_ns */
+static uint64_t before_ns(const struct ela_known *known, const struct ela_known *news)
+{
+	if (!known || memcmp(known->lease.node_hash, news->lease.node_hash, ELA_HASH_LEN) != 0)
+		return 0;
+	return known->lease.incarnation == news->lease.incarnation ? known->before_ns : known->heard_ns;
+}
+
 static void keep(struct ela_directory *d, const struct ela_known *news)
 {
 	struct ela_known *known = find(d, news->id);
@@ -343,6 +351,7 @@ int ela_directory_record_set(struct ela_directory *d, uint32_t id, const void *b
 		return -ENOSPC;
 	news.since_s = standing.since_s;
 	news.lease = standing.lease;
+	news.before_ns = before_ns(find(d, id), &news);
 	memcpy(news.bytes, bytes, len);
 	note(d, &standing);
 	keep(d, &news);

@@ -25,10 +25,11 @@ struct ela_ring_services; /* state.h */
 /* What counts for an ID. Borrowed until the directory is told the next time, or time passes. */
 struct ela_known {
 	uint32_t id;
-	uint32_t via;      /* node ID of the next one on the way: id itself, or an edge's parent */
-	uint32_t peer;     /* number of the peer that brought the record, 0 = nobody: it is our own, or was kept aside */
-	uint64_t heard_ns; /* when its last record came, by the loop's clock */
-	uint64_t since_s;  /* struct ela_standing */
+	uint32_t via;       /* node ID of the next one on the way: id itself, or an edge's parent */
+	uint32_t peer;      /* number of the peer that brought the record, 0 = nobody: it is our own, or was kept aside */
+	uint64_t heard_ns;  /* when its last record came, by the loop's clock */
+	uint64_t before_ns; /* when the last one of the same key's incarnation before came; 0: none did */
+	uint64_t since_s;   /* struct ela_standing */
 	struct ela_lease lease;
 	uint32_t len;
 	uint8_t bytes[ELA_RECORD_MAX];

@@ -257,6 +257,17 @@ void ela_initiate(struct ela_peer *peer)
 	peer->backoff_ns = MIN(peer->backoff_ns * 2, wanted ? BACKOFF_WANTED_NS : BACKOFF_IDLE_NS);
 }
 
+void ela_initiate_later(struct ela_peer *peer, uint64_t after_ns)
+{
+	uint64_t now = ela_loop_now(peer->node->loop);
+
+	ela_initiator_cancel(peer);
+	peer->rekeying = peer->current != NULL;
+	peer->last_init_ns = now; /* as if it were under way */
+	peer->retry_ns = now + after_ns;
+	ela_node_tick_soon(peer->node);
+}
+
 void ela_initiate_direct(struct ela_peer *peer)
 {
 	struct ela_node *node = peer->node;

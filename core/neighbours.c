@@ -175,10 +175,29 @@ static void set_core(struct ela_neighbours *n, struct neighbour *nb, bool core)
 		g_ptr_array_insert(n->cores, (gint)i, nb);
 }
 
+/*
+ * It has started anew, and knows no session of before. Those that were there when it last spoke in its former life are
+ * over: packets wait for the next one. Of a younger one nobody knows which life it is of: another is made beside it.
+ */
+static void end_former(const struct neighbour *nb, uint64_t before_ns, uint64_t now_ns)
+{
+	struct ela_peer *peer = nb->peer;
+	bool is_used;
+
+	if (!peer || !peer->current || ela_peer_offered_ns(peer) != 0 || ela_initiator_busy(peer))
+		return; /* it or we called just now */
+	is_used = peer->config->keepalive_ns != 0 || now_ns - ela_session_last_tx(peer->current) < ELA_FORMER_USED_NS;
+	if (peer->current->born_ns <= before_ns)
+		ela_peer_reset(peer);
+	if (is_used)
+		ela_initiate_later(peer, ELA_FORMER_NS);
+}
+
 static void look_at(struct ela_neighbours *n, uint32_t id)
 {
 	const struct ela_known *known = ela_directory_find(n->directory, id);
 	struct neighbour *nb = find(n, id);
+	uint64_t former_ns = 0; /* when it last spoke in its former life; 0: it goes on */
 
 	if (!known || id == n->own_id) {
 		if (nb && nb->gone_ns == 0)
@@ -190,8 +209,11 @@ static void look_at(struct ela_neighbours *n, uint32_t id)
 		nb->id = id;
 		(void)g_hash_table_insert(n->by_id, GUINT_TO_POINTER(id), nb); /* it is new */
 	}
-	if (nb->lease.incarnation != known->lease.incarnation)
+	if (nb->lease.incarnation != known->lease.incarnation) {
 		nb->leaves_ns = 0; /* it left, and is here again */
+		if (memcmp(nb->lease.node_hash, known->lease.node_hash, ELA_HASH_LEN) == 0)
+			former_ns = MAX(nb->gone_ns, known->before_ns);
+	}
 	nb->gone_ns = 0;
 	nb->via_id = known->via;
 	nb->lease = known->lease;
@@ -199,6 +221,8 @@ static void look_at(struct ela_neighbours *n, uint32_t id)
 	if (!is_core(nb))
 		nb->reach = REACH_IDLE;
 	meet(n, nb);
+	if (former_ns != 0)
+		end_former(nb, former_ns, ela_loop_now(n->node->loop));
 }
 
 static void look_at_noted(struct ela_neighbours *n)

@@ -139,6 +139,9 @@ void ela_better_tick(struct ela_peer *peer, uint64_t now_ns);
 
 /* Starts a handshake now: over the path in use while it works, else over the next configured endpoint. */
 void ela_initiate(struct ela_peer *peer);
+/* Starts one then, and not before for packets that wait: they wait for this one. The session in use stays until it is
+ * done. */
+void ela_initiate_later(struct ela_peer *peer, uint64_t after_ns);
 /* Asks the next endpoint for a direct way: a challenge, or a connection. Packets go on as before. */
 void ela_initiate_direct(struct ela_peer *peer);
 /* The dialled connection is open. */

@@ -17,11 +17,14 @@
 /* Bounds: of a parent that is lost, and of one that says so. */
 #define LOST_NS ELA_SEC
 #define LEFT_NS (50 * ELA_MSEC)
+/* Of a node that is down for 100 ms: half a second to come in, and the handshake after it. */
+#define BACK_NS (1100 * ELA_MSEC)
 /* Packets that meet two cores in the moment in which only one of them knows where an edge is now. */
 #define PASSING 2u
 
-/* A ring where edges come to cores over connections as often as by datagrams alone. */
-static struct sim *begin(uint64_t seed)
+/* All edges but one talk to each other. A ring where edges come to cores over connections as often as by datagrams
+ * alone. */
+static struct sim *begin(uint64_t seed, uint32_t mute)
 {
 	struct sim *s = sim_ring_new(seed, NODES, (1u << NODES) - (1u << CORES));
 	const struct ela_mem_link link = {.delay_ns = 5 * ELA_MSEC, .jitter_ns = 2 * ELA_MSEC};
@@ -37,7 +40,7 @@ static struct sim *begin(uint64_t seed)
 	sim_run(s, 5 * ELA_SEC);
 	for (uint32_t i = CORES; i < NODES; i++)
 		for (uint32_t k = CORES; k < NODES; k++)
-			if (i != k)
+			if (i != k && i != mute)
 				sim_flow(s, i, k, EVERY_NS, 60 * ELA_SEC);
 	sim_run(s, 3 * ELA_SEC);
 	return s;
@@ -151,7 +154,7 @@ static uint32_t lose(struct sim *s, void (*how)(struct sim *s, uint32_t i), uint
 
 START_TEST(crashed)
 {
-	struct sim *s = begin(sim_seed(_i));
+	struct sim *s = begin(sim_seed(_i), NODES);
 
 	(void)lose(s, crash, LOST_NS);
 	sim_free(s);
@@ -160,7 +163,7 @@ END_TEST
 
 START_TEST(cut_off)
 {
-	struct sim *s = begin(sim_seed(_i));
+	struct sim *s = begin(sim_seed(_i), NODES);
 	uint32_t parent = lose(s, cut, LOST_NS);
 	uint64_t at_ns = sim_now(s);
 
@@ -194,7 +197,7 @@ static uint64_t lost_since(struct sim *s, uint64_t from_ns)
 /* One after the other: an edge says nothing new of itself twice in a second, so the second has to wait for that. */
 START_TEST(parted)
 {
-	struct sim *s = begin(sim_seed(_i));
+	struct sim *s = begin(sim_seed(_i), NODES);
 	uint64_t at_ns = sim_now(s);
 
 	part(s, parent_of(s, CORES, false));
@@ -207,7 +210,7 @@ END_TEST
 /* Who does not answer is not waited for. */
 START_TEST(parted_from_silent)
 {
-	struct sim *s = begin(sim_seed(_i));
+	struct sim *s = begin(sim_seed(_i), NODES);
 	uint32_t parent = parent_of(s, CORES, false);
 
 	cut(s, CORES);
@@ -219,7 +222,7 @@ END_TEST
 /* The edge answers and reaches no other core: it is waited for, and not for ever. */
 START_TEST(parted_from_lonely)
 {
-	struct sim *s = begin(sim_seed(_i));
+	struct sim *s = begin(sim_seed(_i), NODES);
 	uint32_t parent = parent_of(s, CORES, false);
 	uint64_t took_ns;
 
@@ -234,10 +237,29 @@ START_TEST(parted_from_lonely)
 }
 END_TEST
 
+/* An edge ends without a word and is back at once: whoever talks to it sees by its record that their session is over.
+ */
+START_TEST(restarted)
+{
+	struct sim *s = begin(sim_seed(_i), CORES);
+	uint64_t at_ns = sim_now(s), gap_ns;
+
+	sim_down(s, CORES);
+	sim_run(s, 100 * ELA_MSEC);
+	sim_up(s, CORES);
+	sim_run(s, 8 * ELA_SEC);
+	gap_ns = MAX(gap(s, CORES + 1, CORES, at_ns), gap(s, CORES + 2, CORES, at_ns));
+	if (g_getenv("ELA_SIM_GAPS"))
+		(void)fprintf(stderr, "# gap_ms=%.1f\n", (double)gap_ns / 1e6);
+	sim_check(s, gap_ns <= BACK_NS, "nothing came for %.3f s", (double)gap_ns / 1e9);
+	sim_free(s);
+}
+END_TEST
+
 /* An edge that ends is forgotten by all at once. */
 START_TEST(edge_leaves)
 {
-	struct sim *s = begin(sim_seed(_i));
+	struct sim *s = begin(sim_seed(_i), NODES);
 
 	(void)sim_part(s, CORES);
 	sim_run(s, ELA_SEC);
@@ -255,6 +277,7 @@ static void fill(Suite *suite)
 	sim_add(suite, parted, 8);
 	sim_add(suite, parted_from_silent, 2);
 	sim_add(suite, parted_from_lonely, 2);
+	sim_add(suite, restarted, 4);
 	sim_add(suite, edge_leaves, 2);
 }
 

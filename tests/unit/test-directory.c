@@ -284,6 +284,29 @@ START_TEST(test_set)
 }
 END_TEST
 
+/* A node that started anew spoke last in its former life when the last record of that came. */
+START_TEST(test_before)
+{
+	struct ela_lease lease = lease_of(1);
+	uint64_t before_ns;
+
+	ck_assert_int_eq(set_lease(&lease, 1), 0);
+	pass(ELA_SEC);
+	lease.sequence++;
+	ck_assert_int_eq(set_lease(&lease, 1), 0);
+	before_ns = ela_loop_now(loop);
+	ck_assert_uint_eq(ela_directory_find(d, lease.id)->before_ns, 0);
+	pass(ELA_SEC);
+	lease.incarnation++;
+	ck_assert_int_eq(set_lease(&lease, 1), 0);
+	ck_assert_uint_eq(ela_directory_find(d, lease.id)->before_ns, before_ns);
+	pass(ELA_SEC);
+	lease.sequence++;
+	ck_assert_int_eq(set_lease(&lease, 1), 0);
+	ck_assert_uint_eq(ela_directory_find(d, lease.id)->before_ns, before_ns);
+}
+END_TEST
+
 /* A renewal is no news; each other difference is. */
 START_TEST(test_news)
 {
@@ -753,6 +776,7 @@ int main(void)
 	tcase_add_test(tc, test_judged_once);
 	tcase_add_test(tc, test_judged_many);
 	tcase_add_test(tc, test_set);
+	tcase_add_test(tc, test_before);
 	tcase_add_test(tc, test_news);
 	tcase_add_test(tc, test_walk);
 	tcase_add_test(tc, test_silent);

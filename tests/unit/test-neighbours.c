@@ -381,6 +381,63 @@ START_TEST(leaves_not)
 }
 END_TEST
 
+/* Its record says that it started anew. */
+static void start_anew(uint32_t k)
+{
+	b->nodes[k].lease.incarnation++;
+	ring_publish(b, k, ELA_LEASE_CORE, 0);
+	ring_pass(b, ELA_MSEC);
+}
+
+/* Sessions that a node had before it started anew are over for the other end with the record that shows it. */
+START_TEST(former)
+{
+	const struct ela_session *old;
+	uint32_t parent;
+
+	begin_edge(5, NULL);
+	ring_pass(b, SETTLED_NS);
+	parent = ring_parent(b, 1);
+	old = ring_peer(b, 1, parent)->current;
+	ring_pass(b, 60 * ELA_SEC); /* its record was renewed since the session began */
+	ck_assert_ptr_eq(ring_peer(b, 1, parent)->current, old);
+	ela_peer_reset(ring_peer(b, parent, 1)); /* what its end leaves of it */
+	start_anew(parent);
+	ck_assert_ptr_ne(ring_peer(b, 1, parent)->current, old);
+	ck_assert_ptr_ne(ring_peer(b, 1, parent)->previous, old);
+	ring_pass(b, ELA_SEC);
+	ck_assert(is_linked_to(parent));
+	check_naive();
+	end();
+}
+END_TEST
+
+/* It may have made this one in its new life: it is used until there is another. */
+START_TEST(former_or_not)
+{
+	const struct ela_session *old;
+	uint32_t parent;
+	uint32_t changes;
+
+	begin_edge(5, NULL);
+	ring_pass(b, SETTLED_NS);
+	parent = ring_parent(b, 1);
+	ela_peer_reset(ring_peer(b, 1, parent));
+	ela_peer_reset(ring_peer(b, parent, 1));
+	ring_pass(b, SETTLED_NS);
+	old = ring_peer(b, 1, parent)->current;
+	ck_assert_uint_eq(ring_parent(b, 1), parent);
+	changes = b->nodes[1].n_changed;
+	start_anew(parent);
+	ck_assert(ring_peer(b, 1, parent)->current && is_linked_to(parent));
+	ring_pass(b, ELA_SEC);
+	ck_assert_ptr_ne(ring_peer(b, 1, parent)->current, old);
+	ck_assert_uint_eq(b->nodes[1].n_changed, changes);
+	check_naive();
+	end();
+}
+END_TEST
+
 /* Records go while their nodes are being called, one of them in the middle of the news. */
 START_TEST(gone_while_called)
 {
@@ -721,6 +778,8 @@ int main(void)
 	tcase_add_test(all, grace);
 	tcase_add_test(all, leaves);
 	tcase_add_test(all, leaves_not);
+	tcase_add_test(all, former);
+	tcase_add_test(all, former_or_not);
 	tcase_add_test(all, gone_while_called);
 	tcase_add_test(all, moved);
 	tcase_add_test(all, closed);
