@@ -11,7 +11,7 @@
 #define CORES 4u
 #define EDGES 3u
 #define NODES (CORES + EDGES)
-#define FORM_NS (60 * ELA_SEC) /* a countersignature by a home that is not known yet counts with the next record */
+#define FORM_NS (30 * ELA_SEC)
 #define EVERY_NS (5 * ELA_MSEC)
 
 /* Bounds: of a parent that is lost, and of one that says so. */
