@@ -53,6 +53,7 @@ gaps_settled() {
 # ---- how a parent goes, and comes back ----
 
 # gaps_lose WAY NODE
+# shellcheck disable=SC2153 # of lib.sh
 gaps_lose() {
 	date +%s.%N >"$T/lost"
 	case $1 in

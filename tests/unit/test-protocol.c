@@ -776,26 +776,17 @@ END_TEST
 
 int main(void)
 {
+	const TTest *const tests[] = {test_identity, test_hello, test_header, test_init, test_answer, test_cookie, test_xx,
+		test_keys, test_messages, test_probes, test_records, test_numbers, test_nothing_unchecked};
 	Suite *suite = suite_create("protocol");
 	TCase *tc = tcase_create("protocol");
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_test(tc, test_identity);
-	tcase_add_test(tc, test_hello);
-	tcase_add_test(tc, test_header);
-	tcase_add_test(tc, test_init);
-	tcase_add_test(tc, test_answer);
-	tcase_add_test(tc, test_cookie);
-	tcase_add_test(tc, test_xx);
-	tcase_add_test(tc, test_keys);
+	for (size_t i = 0; i < G_N_ELEMENTS(tests); i++)
+		tcase_add_test(tc, tests[i]);
 	tcase_add_loop_test(tc, test_epacket, 0, (int)G_N_ELEMENTS(packets));
 	tcase_add_loop_test(tc, test_relayed, 0, (int)G_N_ELEMENTS(relayed));
-	tcase_add_test(tc, test_messages);
-	tcase_add_test(tc, test_probes);
-	tcase_add_test(tc, test_records);
-	tcase_add_test(tc, test_numbers);
-	tcase_add_test(tc, test_nothing_unchecked);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
