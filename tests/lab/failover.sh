@@ -19,7 +19,8 @@ for way in kill cut stop term leave; do
 	for _ in 1 2; do
 		gaps_once $way || break
 		lab_equal "flow goes on after $way" "$GAP_FLOW" ok
-		lab_compare "ms without an answer after $way" "$GAP_MS" -le "$(lab_bound $bound)"
+		lab_compare "ms without an answer after $way" "$GAP_MS" -le $(($(lab_bound $bound) + GAP_BEFORE))
+		lab_compare "pings without an answer after $way" "$GAP_LOST" -le $((bound / 10))
 		lab_equal "handshakes for $way" "$GAP_SHAKEN" 0
 	done
 done

@@ -4,6 +4,8 @@
 
   gaps.py longest FILE SINCE   milliseconds: the longest time without an answer, of those that end after SINCE (seconds of the
                                epoch). With no answer after SINCE: from SINCE until now
+  gaps.py around FILE SINCE    milliseconds: the longest time without an answer before SINCE, which is what the machine does to any
+                               flow; and how many questions after SINCE had no answer
   gaps.py quantile P           of the numbers on stdin
   gaps.py parents              of a status in JSON on stdin: names of parent and spare, "-" for none
   gaps.py settled NAME...      exit 0 if these cores are peers of that status, and parent and spare the first two clockwise
@@ -14,10 +16,22 @@ import sys
 import time
 
 
-def longest(name, since):
-	answer = re.compile(r"^\[([0-9.]+)\] \d+ bytes from")
+def answers(name):
+	"""When they came, and to which question: [(seconds of the epoch, sequence)]"""
+	answer = re.compile(r"^\[([0-9.]+)\] \d+ bytes from .* icmp_seq=(\d+) ")
 	with open(name, encoding="ascii") as lines:
-		times = [float(match[1]) for match in map(answer.match, lines) if match]
+		return [(float(match[1]), int(match[2])) for match in map(answer.match, lines) if match]
+
+
+def around(name, since):
+	found = answers(name)
+	before = [(b - a) * 1000 for (a, _), (b, _) in zip(found, found[1:]) if b <= since]
+	after = {sequence for at, sequence in found if at > since}
+	return max(before, default=0), max(after) - min(after) + 1 - len(after) if after else 0
+
+
+def longest(name, since):
+	times = [at for at, _ in answers(name)]
 	gaps = [(b - a) * 1000 for a, b in zip(times, times[1:]) if b > since]
 	if not gaps:
 		gaps = [(time.time() - since) * 1000]
@@ -47,6 +61,9 @@ def settled(status, names):
 def main(arguments):
 	if arguments[0] == "longest":
 		print(round(longest(arguments[1], float(arguments[2]))))
+	elif arguments[0] == "around":
+		before, lost = around(arguments[1], float(arguments[2]))
+		print(round(before), lost)
 	elif arguments[0] == "quantile":
 		print(round(quantile([float(line) for line in sys.stdin if line.strip()], float(arguments[1]))))
 	elif arguments[0] == "settled":

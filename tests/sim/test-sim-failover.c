@@ -18,7 +18,7 @@
 #define LOST_NS ELA_SEC
 #define LEFT_NS (50 * ELA_MSEC)
 /* Of a node that is down for 100 ms: half a second to come in, and the handshake after it. */
-#define BACK_NS (1100 * ELA_MSEC)
+#define BACK_NS ELA_SEC
 /* Packets that meet two cores in the moment in which only one of them knows where an edge is now. */
 #define PASSING 2u
 
