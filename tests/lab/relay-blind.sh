@@ -24,14 +24,14 @@ found() {
 flip() {
 	local node
 	for node in a b; do
-		in_ns $node nft "$(printf '%s\n' 'table ip flip {' 'counter n { }' 'chain out { type filter hook postrouting priority 0;' \
+		in_ns "$node" nft "$(printf '%s\n' 'table ip flip {' 'counter n { }' 'chain out { type filter hook postrouting priority 0;' \
 			'udp length > 400 limit rate 20/second burst 5 packets @th,1600,8 set 0xa5 counter name n; }' '}')" || return
 	done
 	sleep 2
 	for node in a b; do
-		in_ns $node nft flush chain ip flip out || return
-		in_ns $node nft list counter ip flip n | sed -n 's/.*packets \([0-9]*\).*/\1/p' >"$T/flipped.$node"
-		in_ns $node nft delete table ip flip || return
+		in_ns "$node" nft flush chain ip flip out || return
+		in_ns "$node" nft list counter ip flip n | sed -n 's/.*packets \([0-9]*\).*/\1/p' >"$T/flipped.$node"
+		in_ns "$node" nft delete table ip flip || return
 	done
 }
 
