@@ -194,7 +194,7 @@ START_TEST(bootstraps)
 		sim_up(s, i);
 	settle(s, 2 * FORM_NS);
 	talk_all(s);
-	sim_check(s, joined_since(s, 3) > 0);
+	sim_check(s, joined_since(s, 3) > 0, "node 3 is not in");
 	sim_free(s);
 }
 END_TEST
