@@ -132,7 +132,7 @@ class Forger:
 			("drop-index", False, lambda: header(1, flags=rng.choice((1, 0x40, 0xc1))) + self.some(28, 100)),
 			("drop-oversize", False, lambda: header(3) + self.some(2041, 4000)),
 			("drop-probe-unasked", True, lambda: header(4) + self.some(0, 100)),
-			("drop-handshake", True, lambda: self.handshake(rng.choice((0, *range(4, 256))), 100)),
+			("drop-handshake", True, lambda: self.handshake(rng.choice((0, *range(7, 256))), 100)),
 			("drop-handshake", True, lambda: self.handshake(1, rng.randrange(32, 80), good=True)),
 			("drop-handshake", True, lambda: self.handshake(1, 100, good=True, zero=b"\0\1\0")),
 			("drop-handshake", True, lambda: self.handshake(1, rng.randrange(1177, 2000), good=True)),
