@@ -102,12 +102,17 @@ static int make_peer(struct ela_neighbours *n, struct neighbour *nb, const struc
 	return ela_members_know(n->members, credential, &spec, ret, error);
 }
 
+static bool is_earlier(const struct ela_lease *a, const struct ela_lease *b)
+{
+	return a->incarnation != b->incarnation ? a->incarnation < b->incarnation : a->sequence < b->sequence;
+}
+
 /* Of two records of one key, the one that it said later; one of both in any case. */
 static bool is_newer(const struct neighbour *a, const struct neighbour *b)
 {
-	if (a->lease.incarnation != b->lease.incarnation)
-		return a->lease.incarnation > b->lease.incarnation;
-	return a->lease.sequence != b->lease.sequence ? a->lease.sequence > b->lease.sequence : a->id > b->id;
+	if (is_earlier(&b->lease, &a->lease) || is_earlier(&a->lease, &b->lease))
+		return is_earlier(&b->lease, &a->lease);
+	return a->id > b->id;
 }
 
 /* The peer is not this one's any more. It goes on, but is no neighbour until somebody takes it. */
@@ -214,6 +219,8 @@ static void look_at(struct ela_neighbours *n, uint32_t id)
 		if (memcmp(nb->lease.node_hash, known->lease.node_hash, ELA_HASH_LEN) == 0)
 			former_ns = MAX(nb->gone_ns, known->before_ns);
 	}
+	if (nb->peer && is_earlier(&known->lease, &nb->lease))
+		n->has_room = true; /* of the same key, another record may be the newest now */
 	nb->gone_ns = 0;
 	nb->via_id = known->via;
 	nb->lease = known->lease;

@@ -685,6 +685,26 @@ static uint32_t n_indices(void)
 	return n;
 }
 
+/* Where it said its newest word it says an earlier one, within a turn: what it said elsewhere is the newest now. */
+START_TEST(earlier)
+{
+	begin(2, NULL);
+	ela_neighbours_set_role(b->nodes[1].neighbours, ELA_LEASE_EDGE);
+	make_identities(1);
+	say(0, 101, ELA_LEASE_EDGE, 75);
+	say(0, 100, ELA_LEASE_EDGE, 102);
+	ring_pass(b, ELA_MSEC);
+	check_peers();
+	ck_assert_int_eq(ela_directory_record_del(b->nodes[1].directory, ring_id_of(b, 100)), 0);
+	say(0, 100, ELA_LEASE_EDGE, 50);
+	ring_pass(b, ELA_MSEC);
+	check_peers();
+	ck_assert_uint_eq(ela_peer_by_key(b->nodes[1].lone->node, identities[0].key)->id, ring_id_of(b, 101));
+	free_identities();
+	end();
+}
+END_TEST
+
 /* Thousands come, move, take each other's addresses and go; nothing is left of them. */
 START_TEST(come_and_go)
 {
@@ -784,6 +804,7 @@ int main(void)
 	tcase_add_test(all, moved);
 	tcase_add_test(all, closed);
 	tcase_add_test(all, stuck);
+	tcase_add_test(all, earlier);
 	tcase_add_test(all, come_and_go);
 	tcase_add_test(all, full);
 	suite_add_tcase(suite, all);
