@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # Shared by demo, test and bench: words on a terminal, and Debian packages that are missing. Sourced, never run.
 
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# The distribution's programs first: they are what is installed, and the shims of a version manager cost more than they run.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH:/usr/local/sbin
 export PATH LC_ALL=C.UTF-8
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 

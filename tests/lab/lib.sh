@@ -11,7 +11,8 @@
 #   ELA_ELAD         the daemon                          ELA_PLUGIN_DIRS  folders of plugins, colons between; may be empty
 #   ELA_SANITIZER=1  time bounds times ten, not three    ELA_KEEP=1       keep the folder with configs and logs
 
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# The distribution's programs first: they are what is installed, and the shims of a version manager cost more than they run.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH:/usr/local/sbin
 export PATH LC_ALL=C.UTF-8
 LAB_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LAB=ela$$
