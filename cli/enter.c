@@ -144,7 +144,14 @@ static GString *read_arguments(struct init *init, const char *network)
 	found->user = enter->user ? enter->user : login_name();
 	found->now_s = ela_enter_now();
 	found->outfit.cipher = ela_enter_cipher(enter);
-	ela_outfit_name(g_get_host_name(), found->outfit.node.name);
+	if (enter->name)
+		(void)g_strlcpy(
+			found->outfit.node.name, enter->name, ELA_NAME_ROOM); /* a longer one is refused by its length */
+	else
+		ela_outfit_name(g_get_host_name(), found->outfit.node.name);
+	if (enter->name && (strlen(enter->name) >= ELA_NAME_ROOM || !ela_key_is_name(enter->name)))
+		return ela_refusal(ELA_CODE_USAGE, NULL,
+			"--name %s: expected a name for a node: 1 to 63 of A-Z a-z 0-9 - _ . and no dot in front", enter->name);
 	if (!ela_key_is_name(network)) /* before it names a folder */
 		return ela_refusal(ELA_CODE_USAGE, NULL,
 			"\"%s\" is no name for a network: 1 to 63 of A-Z a-z 0-9 - _ . and no dot in front", network);

@@ -16,8 +16,8 @@ struct ela_enter {
 	const char *prefix, *user;  /* init */
 	const char *max_nodes;      /* invite */
 	const char *expires;        /* invite, add-node */
-	const char *name, *address; /* join */
-	const char *timeout;        /* init, join */
+	const char *address;        /* join */
+	const char *name, *timeout; /* init, join */
 	char **endpoints;           /* NULL-terminated, may be empty */
 	const char *plugin_dir;     /* where the installed plugins are */
 	const char *elad;           /* the one to start; NULL: the installed one */

@@ -84,7 +84,7 @@ static const char usage[] =
 	"machine's\n"
 	"                     addresses, port 7450)\n"
 	"                     of join: where to ask first, before those of the token\n"
-	"  --name NODE        of join: what to call this machine (what the token says, else its host name)\n"
+	"  --name NODE        of init and join: what to call this machine (what the token says, else its host name)\n"
 	"  --address IP       of join: the overlay address it would like\n"
 	"  --edge-only        of invite: the user's nodes are never core nodes\n"
 	"  --may-invite       of invite: the user may invite others\n"
@@ -236,7 +236,7 @@ static int run_add_node(const struct arguments *arguments, const struct ela_netw
 }
 
 static const struct verb verbs[] = {
-	{"init", "NETWORK", run_init, .options = "PuENt", .is_nowhere = true},
+	{"init", "NETWORK", run_init, .options = "aPuENt", .is_nowhere = true},
 	{"join", "TOKEN", run_join, .options = "aAENt", .is_nowhere = true, .is_optional = true},
 	{"invite", "USER...", run_invite, .options = "Egimx"},
 	{"add-node", "NAME", run_add_node, .options = "Ex"},

@@ -8,7 +8,7 @@ ring_init() {
 	local node=$1
 	shift
 	mkdir -p "$T/$node"
-	in_ns "$node" "$ELA_ELA" init home --dir "$T/$node/net" --no-start "$@" >"$T/$node/init.out" 2>"$T/$node/init.err" ||
+	in_ns "$node" "$ELA_ELA" init home --dir "$T/$node/net" --name "$node" --no-start "$@" >"$T/$node/init.out" 2>"$T/$node/init.err" ||
 		{ lab_fail "init at $node: found '$(tail -n 1 "$T/$node/init.err")', wanted a network" && return 1; }
 	ring_start "$node"
 }

@@ -84,6 +84,8 @@ refused 2 'expected an IPv4 unicast one of 8 to 28 bits' init lab --prefix 10.77
 refused 2 'expected an IPv4 unicast one of 8 to 28 bits' init lab --prefix 10.77.0.1/24 --dir "$net" --no-start
 refused 2 '--endpoint x:y: expected HOST:PORT' init lab --endpoint x:y --dir "$net" --no-start
 refused 2 '--endpoint 127.0.0.1: 127.0.0.1 cannot be called' init lab --endpoint 127.0.0.1 --dir "$net" --no-start
+refused 2 '--name a b: expected a name for a node' init lab --name 'a b' --dir "$net" --no-start
+refused 2 '--name .x: expected a name for a node' init lab --name .x --dir "$net" --no-start
 refused 2 'init takes no --edge-only' init lab --edge-only --dir "$net" --no-start
 refused 2 'init takes no --network' init lab --network lab --no-start
 refused 2 'status takes no --prefix' status --prefix 10.0.0.0/8
@@ -100,9 +102,11 @@ grep -qx 'prefix = 10.78.0.0/16' "$net/ela.ini" || fail "init: ela.ini has anoth
 refused 1 'has a network already, which is never overwritten' init lab --dir "$net" --no-start
 mkdir "$work/full" && touch "$work/full/file"
 refused 1 'is there already and is no empty folder' init lab --dir "$work/full" --no-start
-run 0 init lab --dir "$work/second" --no-start --json --endpoint 198.51.100.7
+run 0 init lab --dir "$work/second" --no-start --json --endpoint 198.51.100.7 --name desk
 as_documented init
 [ ! -s "$tmp/err" ] || fail "init --json: stderr is not empty"
+grep -q '"node":"desk"' "$tmp/out" || fail "init --name: another name in what it says"
+grep -qx 'name = desk' "$work/second/ela.ini" || fail "init --name: another name in ela.ini"
 grep -q '"recovery_key":"/.*/second/recovery.pem"' "$tmp/out" || fail "init --json: no recovery key"
 
 # ---- invite ----
