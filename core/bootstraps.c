@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define AT_ONCE 2u
+#define FOUND_MAX 8u /* called at a time, beside those of ela.ini */
 
 static const char remedy[] =
 	"is elad running there, as a node of this network, is this its TCP port, does a firewall let "
@@ -17,7 +18,7 @@ static const char remedy[] =
 /* A place that is called; all its addresses, one after the other. */
 struct target {
 	struct ela_bootstraps *bootstraps;
-	char *host;
+	char *host; /* NULL: it was found on a LAN */
 	uint16_t port;
 	struct ela_addr literal;   /* family NONE: host is a name */
 	struct ela_lookup *lookup; /* the name is being asked for */
@@ -31,7 +32,7 @@ struct ela_bootstraps {
 	const struct ela_bootstraps_ops *ops;
 	struct ela_timer *timer; /* addresses to go on with: never from inside a call's end */
 	uint32_t n, next;
-	struct target *v; /* n */
+	struct target *v; /* n, and FOUND_MAX behind them */
 };
 
 static uint64_t now_ns(const struct ela_bootstraps *b)
@@ -52,7 +53,7 @@ static void say_failed(const struct target *t, const char *reason)
 	if (t->at < t->n)
 		(void)ela_addr_text(&t->addrs[t->at], text); /* returns the buffer */
 	ela_logf_limited(b->node->log, now_ns(b), ELA_LOG_WARN, "bootstrap",
-		"failed endpoint=%s address=%s reason=\"%s\" remedy=\"%s\"", t->host, text, reason, remedy);
+		"failed endpoint=%s address=%s reason=\"%s\" remedy=\"%s\"", t->host ? t->host : "lan", text, reason, remedy);
 }
 
 /* ---- calling ---- */
@@ -95,7 +96,7 @@ static void call_next(struct target *t)
 			say_failed(t, "no transport of [components] transport has connections");
 		else if (!ela_addr_allowed(b->node, &t->addrs[t->at]))
 			say_failed(t, "no node can be there");
-		else
+		else if (!b->ops->is_inside(b->ops->data, &t->addrs[t->at]))
 			t->call = ela_xx_call(b->node, stream, &t->addrs[t->at], on_called, t);
 	}
 }
@@ -104,7 +105,7 @@ static void go_on(void *data)
 {
 	struct ela_bootstraps *b = data;
 
-	for (uint32_t i = 0; i < b->n; i++)
+	for (uint32_t i = 0; i < b->n + FOUND_MAX; i++)
 		call_next(&b->v[i]);
 }
 
@@ -151,6 +152,24 @@ bool ela_bootstraps_call(struct ela_bootstraps *b)
 	return n_busy != 0;
 }
 
+void ela_bootstraps_found(struct ela_bootstraps *b, const struct ela_addr *addr)
+{
+	struct target *room = NULL;
+
+	for (uint32_t i = 0; i < b->n + FOUND_MAX; i++) {
+		struct target *t = &b->v[i];
+
+		if (!is_busy(t))
+			room = t->host ? room : t;
+		else if (memcmp(&t->literal, addr, sizeof *addr) == 0)
+			return;
+	}
+	if (!room)
+		return; /* the next hello brings it again */
+	room->literal = *addr;
+	start(room);
+}
+
 /* ---- life ---- */
 
 bool ela_bootstraps_any(const struct ela_bootstraps *b)
@@ -160,7 +179,7 @@ bool ela_bootstraps_any(const struct ela_bootstraps *b)
 
 void ela_bootstraps_stop(struct ela_bootstraps *b)
 {
-	for (uint32_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < b->n + FOUND_MAX; i++) {
 		struct target *t = &b->v[i];
 		uint64_t call = t->call;
 
@@ -180,8 +199,8 @@ struct ela_bootstraps *ela_bootstraps_new(struct ela_node *node, const struct el
 	b->ops = ops;
 	b->n = node->config->n_bootstraps;
 	b->timer = node->loop->ops->timer_new(node->loop, go_on, b);
-	b->v = g_new0(struct target, b->n);
-	for (uint32_t i = 0; i < b->n; i++)
+	b->v = g_new0(struct target, b->n + FOUND_MAX);
+	for (uint32_t i = 0; i < b->n + FOUND_MAX; i++)
 		b->v[i].bootstraps = b;
 	for (uint32_t i = 0; i < b->n; i++) {
 		const struct ela_endpoint *endpoint = &node->config->bootstraps[i];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bootstraps: places where a node of this network may be, whose key nobody knows: what ela.ini has as bootstrap. They
- * are called by XX; whoever is there goes on as a contact does. Control thread.
+ * bootstraps: places where a node of this network may be, whose key nobody knows: what ela.ini has as bootstrap, and
+ * what is found on a LAN (discovery.h). They are called by XX; whoever is there goes on as a contact does. Control
+ * thread.
  */
 #ifndef ELA_CORE_BOOTSTRAPS_H
 #define ELA_CORE_BOOTSTRAPS_H
@@ -16,6 +17,8 @@ struct ela_peer;
 struct ela_bootstraps_ops {
 	/* Somebody is there, and has a session. It may be a peer that was made for this, and nobody else knows. */
 	void (*reached)(void *data, struct ela_peer *peer);
+	/* Is somebody there who is in this node's ring? Nobody calls him for that. */
+	bool (*is_inside)(void *data, const struct ela_addr *addr);
 	void *data;
 };
 
@@ -26,6 +29,8 @@ void ela_bootstraps_free(struct ela_bootstraps *bootstraps); /* takes NULL; nobo
 bool ela_bootstraps_any(const struct ela_bootstraps *bootstraps);
 /* Calls the next ones, a few at a time; those under way go on. True: some are. */
 bool ela_bootstraps_call(struct ela_bootstraps *bootstraps);
+/* Somebody may be there: he is called at once, if there is room for one more, and nobody calls him already. */
+void ela_bootstraps_found(struct ela_bootstraps *bootstraps, const struct ela_addr *addr);
 /* Calls end, and nobody is told. */
 void ela_bootstraps_stop(struct ela_bootstraps *bootstraps);
 

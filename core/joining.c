@@ -20,6 +20,7 @@
 #define ENDPOINTS_MAX 8u
 #define CALLS_MAX 3u   /* cores that are called at once */
 #define REACHED_MAX 4u /* beside them, by bootstraps */
+#define SEEK_NS (60 * ELA_SEC)
 
 enum step {
 	STEP_IDLE,     /* it is in, and not alone */
@@ -44,6 +45,9 @@ struct ela_joining {
 	uint64_t ticket; /* of the request under way */
 	struct ela_bootstraps_ops bootstraps_ops;
 	struct ela_bootstraps *bootstraps; /* called when contacts do not answer, or there are none */
+	struct ela_network_lan *lan;       /* likewise */
+	struct ela_timer *seek;            /* who is in a ring looks whether there is another one */
+	bool is_meeting;                   /* the conversation is with a core of that: this node stays what it is */
 
 	uint32_t greeted; /* number of the core that let us in, while our session with it knows no IDs; 0 = none */
 
@@ -110,10 +114,17 @@ static void end_conversation(struct ela_joining *joining)
 	g_clear_pointer(&joining->record, g_bytes_unref);
 }
 
-/* Nobody is looked for any more. */
+/* Nobody is looked for any more, but other rings now and then. */
 static void be_done(struct ela_joining *joining)
 {
+	uint64_t random;
+
+	loop_of(joining)->ops->random(loop_of(joining), &random, sizeof random);
+	loop_of(joining)->ops->timer_set(
+		joining->seek, ela_loop_now(loop_of(joining)) + SEEK_NS * 3 / 4 + random % (SEEK_NS / 2));
 	ela_bootstraps_stop(joining->bootstraps);
+	ela_network_lan_rest(joining->lan);
+	joining->is_meeting = false;
 	hang_up(joining);
 	step_to(joining, STEP_IDLE, 0);
 }
@@ -123,15 +134,22 @@ static void G_GNUC_PRINTF(2, 3) fail(struct ela_joining *joining, const char *fo
 {
 	struct ela_network *network = joining->network;
 	const struct ela_peer *peer = core_of(joining);
+	char reason[sizeof network->missing];
 	va_list args;
 	uint64_t random;
 
 	va_start(args, format);
-	(void)g_vsnprintf(network->missing, sizeof network->missing, format, args); /* cut: it is for people */
+	(void)g_vsnprintf(reason, sizeof reason, format, args); /* cut: it is for people */
 	va_end(args);
 	ela_logf_limited(network->node->log, ela_loop_now(loop_of(joining)), ELA_LOG_WARN, "joining",
-		"failed peer=%s reason=\"%s\"", peer ? peer->name : "none", network->missing);
+		"failed peer=%s reason=\"%s\"", peer ? peer->name : "none", reason);
 	end_conversation(joining);
+	if (joining->is_meeting) { /* nothing that this node needs */
+		be_done(joining);
+		ela_network_chore(network);
+		return;
+	}
+	memcpy(network->missing, reason, sizeof reason);
 	hang_up(joining);
 	loop_of(joining)->ops->random(loop_of(joining), &random, sizeof random);
 	joining->rest_ns = CLAMP(2 * joining->rest_ns, ELA_SEC, REST_MOST_NS);
@@ -171,6 +189,13 @@ static void on_joined(void *data, int err, const struct ela_message *reply)
 		return;
 	}
 	take_records(joining, reply);
+	if (joining->is_meeting) {
+		ela_logf(network->node->log, ELA_LOG_INFO, "joining", "met peer=%s", core_of(joining)->name);
+		end_conversation(joining);
+		be_done(joining);
+		ela_network_chore(network);
+		return;
+	}
 	network->is_alone = network->is_unconfirmed = false;
 	network->missing[0] = '\0';
 	joining->rest_ns = 0;
@@ -193,13 +218,29 @@ void ela_joining_known(struct ela_joining *joining)
 		ela_peer_event(peer, ELA_PEER_REKEY);
 }
 
+/* NodeJoin, with the own record. */
+static void show_record(struct ela_joining *joining, struct ela_peer *peer)
+{
+	const struct ela_known *own = ela_network_own_record(joining->network);
+	struct ela_message *request;
+
+	if (!own) {
+		fail(joining, "the routing plugin does not take the own record");
+		return;
+	}
+	request = ela_message_new(ELA_PURPOSE_NODE_JOIN, ELA_MESSAGE_REQUEST);
+	ela_message_put_bytes(request, ELA_FIELD_RECORD, own->bytes, own->len);
+	step_to(joining, STEP_ENTERING, 2 * ASK_NS);
+	joining->ticket = ela_dialogue_ask(peer, request, ASK_NS, on_joined, joining);
+	if (!joining->ticket)
+		fail(joining, "the request could not be sent");
+}
+
 static void enter(struct ela_joining *joining, enum ela_lease_role role, const struct ela_addr *seen_at)
 {
 	struct ela_network *network = joining->network;
 	struct ela_peer *peer = core_of(joining);
 	struct ela_lease lease = {.address = joining->address, .role = role};
-	const struct ela_known *own;
-	struct ela_message *request;
 	g_autoptr(GError) error = NULL;
 
 	if (!peer) {
@@ -220,17 +261,7 @@ static void enter(struct ela_joining *joining, enum ela_lease_role role, const s
 		fail(joining, "%s", error->message);
 		return;
 	}
-	own = ela_network_own_record(network);
-	if (!own) {
-		fail(joining, "the routing plugin does not take the own record");
-		return;
-	}
-	request = ela_message_new(ELA_PURPOSE_NODE_JOIN, ELA_MESSAGE_REQUEST);
-	ela_message_put_bytes(request, ELA_FIELD_RECORD, own->bytes, own->len);
-	step_to(joining, STEP_ENTERING, 2 * ASK_NS);
-	joining->ticket = ela_dialogue_ask(peer, request, ASK_NS, on_joined, joining);
-	if (!joining->ticket)
-		fail(joining, "the request could not be sent");
+	show_record(joining, peer);
 }
 
 /* ---- classification ---- */
@@ -404,6 +435,8 @@ static void on_learnt(void *data, int err)
 	}
 	if (trust(joining, peer, &error) != 0)
 		fail(joining, "%s", error->message);
+	else if (joining->is_meeting)
+		show_record(joining, peer);
 	else
 		choose_role(joining);
 }
@@ -543,6 +576,15 @@ static void call_some(struct ela_joining *joining)
 		step_to(joining, STEP_CALLING, CALL_NS);
 }
 
+/* Is this node in a ring that others are in as well? */
+static bool is_among_others(const struct ela_joining *joining)
+{
+	const struct ela_network *network = joining->network;
+
+	return joining->step == STEP_IDLE && network->lease.id != 0 && network->lease.role == ELA_LEASE_CORE &&
+		   !network->is_alone;
+}
+
 /* A bootstrap answered, at whatever time: who is not needed is forgotten. */
 static void on_reached(void *data, struct ela_peer *peer)
 {
@@ -551,6 +593,12 @@ static void on_reached(void *data, struct ela_peer *peer)
 
 	if (is_called(joining, peer))
 		return;
+	if (is_among_others(joining) && !(peer->id != 0 && ela_directory_find(joining->network->directory, peer->id))) {
+		joining->is_meeting = true;
+		joining->calls[joining->n_calls++] = peer->number; /* there are none: nobody is called */
+		show_oneself(joining, peer);
+		return;
+	}
 	if (!is_wanted) {
 		if (peer->made && !peer->guest && !is_member(joining, peer))
 			ela_members_drop(joining->network->members, peer);
@@ -559,6 +607,28 @@ static void on_reached(void *data, struct ela_peer *peer)
 	joining->calls[joining->n_calls++] = peer->number;
 	if (joining->step == STEP_RESTING)
 		step_to(joining, STEP_CALLING, CALL_NS);
+}
+
+static bool is_inside(void *data, const struct ela_addr *addr)
+{
+	return ela_network_is_inside(((struct ela_joining *)data)->network, addr);
+}
+
+static void on_found(void *data, const struct ela_addr *addr)
+{
+	ela_bootstraps_found(((struct ela_joining *)data)->bootstraps, addr);
+}
+
+/* A ring that was cut in two has two that stand: somebody must look. */
+static void seek(void *data)
+{
+	struct ela_joining *joining = data;
+
+	if (is_among_others(joining)) {
+		(void)ela_bootstraps_call(joining->bootstraps); /* whoever is reached is met */
+		ela_network_lan_once(joining->lan);
+	}
+	loop_of(joining)->ops->timer_set(joining->seek, ela_loop_now(loop_of(joining)) + SEEK_NS);
 }
 
 static struct ela_peer *find_answered(const struct ela_joining *joining)
@@ -603,6 +673,7 @@ static void maybe_alone(struct ela_joining *joining, uint64_t now_ns)
 		return;
 	}
 	network->is_alone = network->is_unconfirmed = true;
+	ela_network_lan_look(joining->lan); /* others may have waited for that */
 	ela_logf(network->node->log, ELA_LOG_INFO, "joining", "alone reason=\"%s\"",
 		network->contacts.n ? "no core answers" : "it knows no other core");
 }
@@ -651,6 +722,7 @@ void ela_joining_start(struct ela_joining *joining)
 	if (joining->step != STEP_IDLE)
 		return;
 	joining->since_ns = ela_loop_now(loop_of(joining));
+	ela_network_lan_look(joining->lan);
 	turn(joining);
 }
 
@@ -659,8 +731,10 @@ struct ela_joining *ela_joining_new(struct ela_network *network)
 	struct ela_joining *joining = g_new0(struct ela_joining, 1);
 
 	joining->network = network;
-	joining->bootstraps_ops = (struct ela_bootstraps_ops){on_reached, joining};
+	joining->bootstraps_ops = (struct ela_bootstraps_ops){on_reached, is_inside, joining};
 	joining->bootstraps = ela_bootstraps_new(network->node, &joining->bootstraps_ops);
+	joining->lan = ela_network_lan_new(network, on_found, joining);
+	joining->seek = network->node->loop->ops->timer_new(network->node->loop, seek, joining);
 	joining->timer = network->node->loop->ops->timer_new(network->node->loop, turn, joining);
 	return joining;
 }
@@ -670,6 +744,8 @@ void ela_joining_free(struct ela_joining *joining)
 	if (!joining)
 		return;
 	ela_bootstraps_free(joining->bootstraps);
+	ela_network_lan_free(joining->lan);
+	loop_of(joining)->ops->timer_free(joining->seek);
 	end_conversation(joining);
 	loop_of(joining)->ops->timer_free(joining->timer);
 	g_free(joining);

@@ -65,3 +65,20 @@ uint32_t ela_network_places(const struct ela_network *network, struct ela_place 
 		freeifaddrs(all);
 	return n;
 }
+
+bool ela_network_is_inside(const struct ela_network *network, const struct ela_addr *addr)
+{
+	const struct ela_known *known;
+
+	if (network->lease.id == 0 || network->is_alone)
+		return false;
+	for (uint32_t id = 0; (known = ela_directory_next(network->directory, id)) != NULL; id = known->id)
+		for (uint32_t i = 0; known->lease.role == ELA_LEASE_CORE && i < known->lease.n_places; i++) {
+			const struct ela_place *place = &known->lease.places[i];
+
+			if (place->tcp_port == addr->port && place->addr.family == addr->family &&
+				memcmp(place->addr.ip, addr->ip, sizeof addr->ip) == 0)
+				return true;
+		}
+	return false;
+}

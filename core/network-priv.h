@@ -118,6 +118,23 @@ uint32_t ela_network_places(const struct ela_network *network, struct ela_place 
 /* Where this node listens: the port of its stream and of its datagram transport, 0: it has none. */
 void ela_network_ports(const struct ela_network *network, uint16_t *ret_tcp, uint16_t *ret_udp);
 
+/* Is a core that this node knows of in its ring at that address and TCP port? Then nobody is looked for there. */
+bool ela_network_is_inside(const struct ela_network *network, const struct ela_addr *addr);
+
+/* ---- network-lan.c: nodes of this network on the same LAN ---- */
+
+struct ela_network_lan;
+
+/* found is called for each node that answers there. */
+struct ela_network_lan *ela_network_lan_new(
+	struct ela_network *network, void (*found)(void *data, const struct ela_addr *addr), void *data);
+void ela_network_lan_free(struct ela_network_lan *lan); /* takes NULL */
+/* It is asked who is there, soon and again and again; from the beginning if it is already. */
+void ela_network_lan_look(struct ela_network_lan *lan);
+void ela_network_lan_rest(struct ela_network_lan *lan);
+/* It is asked once who is there of another ring. */
+void ela_network_lan_once(struct ela_network_lan *lan);
+
 /* ---- admission.c: who asks this node to be let in ---- */
 
 struct ela_admission *ela_admission_new(struct ela_network *network);

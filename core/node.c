@@ -7,6 +7,7 @@
 
 #include "classification.h"
 #include "dialogue.h"
+#include "discovery.h"
 #include "host.h"
 #include "inet.h"
 #include "lane.h"
@@ -89,6 +90,8 @@ static bool drain_lane(struct ela_lane *lane)
 			return false;
 		if (slot->data[1] == ELA_TYPE_MESSAGE)
 			ela_control_input(node, &slot->path, slot->data, slot->len);
+		else if (node->discovery && ela_greeting_is(slot->data, slot->len))
+			ela_discovery_hello(node->discovery, &slot->path, slot->data, slot->len);
 		else if (slot->data[1] == ELA_TYPE_PROBE)
 			(void)ela_classify_probe(node, &slot->path, slot->data, slot->len); /* it is never answered */
 		else

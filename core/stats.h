@@ -37,6 +37,8 @@
 	X(LINKS_LOST, "links-lost") /* peers found silent, or whose connection closed */                                   \
 	X(PROBES_OUT, "probes-out") /* so that others learn whether strangers reach them */                                \
 	X(PROBES_IN, "probes-in")   /* of those that this node asked for */                                                \
+	X(HELLOS_OUT, "hellos-out") /* one for each LAN */                                                                 \
+	X(HELLOS_ANSWERED, "hellos-answered")                                                                              \
 	X(STREAMS_OPENED, "streams-opened")                                                                                \
 	X(STREAMS_CLOSED, "streams-closed")                                                                                \
 	X(MESSAGES_OUT, "messages-out") /* XML messages, however many parts */                                             \
@@ -78,6 +80,8 @@
 	X(DROP_RACE, "drop-race")               /* both started: the other one's goes on */                                \
 	X(DROP_PROBE, "drop-probe")             /* none of this network, or not the way that it says */                    \
 	X(DROP_PROBE_UNASKED, "drop-probe-unasked") /* nothing waits for it (any more) */                                  \
+	X(DROP_HELLO, "drop-hello")                 /* none of this network, not from a LAN, not asked for */              \
+	X(DROP_HELLO_RATE, "drop-hello-rate")       /* more than are answered */                                           \
 	X(DROP_CONTROL_FULL, "drop-control-full")   /* ring to the control thread full */                                  \
 	X(DROP_MESSAGE, "drop-message")             /* sealed, but not a message this node knows */                        \
 	X(DROP_PARTS, "drop-parts")                 /* that cannot be, or whose message was given up */                    \

@@ -5,6 +5,8 @@
  */
 #include "sim-ring.h"
 
+#include "directory.h"
+
 #define FORM_NS (20 * ELA_SEC)
 #define SETTLE_NS (200 * ELA_SEC) /* who crashed is known for two minutes */
 
@@ -199,6 +201,42 @@ START_TEST(bootstraps)
 }
 END_TEST
 
+static void cut(struct sim *s, bool is_cut)
+{
+	for (uint32_t i = 0; i < 2; i++)
+		for (uint32_t k = 2; k < s->n; k++)
+			ck_assert_int_eq(ela_mem_partition(s->fabric, s->nodes[i].underlay, s->nodes[k].underlay, is_cut), 0);
+}
+
+static bool is_halved(struct sim *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (ela_directory_count(s->nodes[i].node->directory) != s->n / 2)
+			return false;
+	return true;
+}
+
+/* Cut in two for so long that nobody remembers the others, and nobody is alone: a bootstrap leads them together. */
+START_TEST(reunited)
+{
+	struct sim *s = sim_ring_new(sim_seed(_i), 4, 0);
+
+	for (uint32_t i = 0; i < 4; i++) {
+		s->nodes[i].spec.bootstrap = i < 2 ? "10.0.0.2:7451" : "10.0.0.1:7451, 10.0.0.4:7451";
+		sim_up(s, i);
+		sim_run(s, ELA_SEC);
+	}
+	settle(s, FORM_NS);
+	cut(s, true);
+	sim_run(s, SETTLE_NS);
+	sim_check(s, is_halved(s));
+	cut(s, false);
+	settle(s, SETTLE_NS / 2);
+	talk_all(s);
+	sim_free(s);
+}
+END_TEST
+
 static void fill(Suite *suite)
 {
 	sim_add(suite, pair, 2);
@@ -208,6 +246,7 @@ static void fill(Suite *suite)
 	sim_add(suite, cores_churn, 10);
 	sim_add(suite, churned, 10);
 	sim_add(suite, bootstraps, 4);
+	sim_add(suite, reunited, 4);
 }
 
 int main(void)

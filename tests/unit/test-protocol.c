@@ -9,9 +9,9 @@
  *   ```numbers           a name, two or more blanks, the number
  */
 #include "config.h"
+#include "document.h"
 #include "flowqueue.h"
 #include "handshake.h"
-#include "hex.h"
 #include "inet.h"
 #include "loader.h"
 #include "probe.h"
@@ -20,104 +20,11 @@
 #include <glib.h>
 #include <stdlib.h>
 
-#define ROOM 2048u
 #define RECORDED 8u /* keys of a session with two lanes: data 2 + 1, hop 3 + 1 */
 #define SEAL_KEY 0u
 #define OPEN_KEY 2u
 #define HOP_KEY 3u
 #define HOP_CHECK_KEY 6u
-
-/* ---- the document ---- */
-
-static char **document(void)
-{
-	g_autofree char *text = NULL;
-
-	ck_assert_msg(g_file_get_contents(DOCUMENT, &text, NULL, NULL), "cannot read %s", DOCUMENT);
-	return g_strsplit(text, "\n", -1);
-}
-
-/* The first line of the block, its fence's text after ``` being fence. */
-static char **block(char **lines, const char *fence)
-{
-	g_autofree char *wanted = g_strconcat("```", fence, NULL);
-
-	while (*lines && strcmp(*lines, wanted) != 0)
-		lines++;
-	ck_assert_msg(*lines, "the document has no block %s", wanted);
-	return lines + 1;
-}
-
-static size_t frame(const char *name, uint8_t out[ROOM])
-{
-	g_autofree char *fence = g_strconcat("hex frame=", name, NULL);
-	g_auto(GStrv) lines = document();
-	size_t len = 0;
-
-	for (char **line = block(lines, fence); *line && strcmp(*line, "```") != 0; line++) {
-		g_autofree char *code = g_strndup(*line, strcspn(*line, "#"));
-
-		len += hex(code, out + len, ROOM - len);
-	}
-	ck_assert_msg(len, "frame %s of the document is empty", name);
-	return len;
-}
-
-/* A value of any of the blocks of values. */
-static size_t value(const char *name, uint8_t *out, size_t room)
-{
-	g_auto(GStrv) lines = document();
-
-	for (char **line = lines; *line; line++) {
-		g_auto(GStrv) parts = g_strsplit(*line, "=", 2);
-
-		if (parts[0] && parts[1] && strcmp(g_strstrip(parts[0]), name) == 0)
-			return hex(g_strstrip(parts[1]), out, room);
-	}
-	ck_abort_msg("the document has no value %s", name);
-	return 0;
-}
-
-static const uint8_t *key(const char *name, uint8_t out[32])
-{
-	ck_assert_uint_eq(value(name, out, 32), 32);
-	return out;
-}
-
-static uint32_t word(const char *name)
-{
-	uint8_t bytes[4];
-
-	ck_assert_uint_eq(value(name, bytes, sizeof bytes), 4);
-	return ela_get32(bytes);
-}
-
-static void same(const char *name, const uint8_t *document, size_t document_len, const uint8_t *core, size_t core_len)
-{
-	g_autoptr(GString) text = g_string_new(NULL);
-
-	if (document_len == core_len && memcmp(document, core, core_len) == 0)
-		return;
-	for (size_t i = 0; i < core_len; i++)
-		g_string_append_printf(text, "%02x", core[i]);
-	ck_abort_msg("%s: the document has %zu other bytes, core makes %zu: %s", name, document_len, core_len, text->str);
-}
-
-static void same_value(const char *name, const uint8_t *core, size_t len)
-{
-	uint8_t bytes[ROOM];
-	size_t n = value(name, bytes, sizeof bytes);
-
-	same(name, bytes, n, core, len);
-}
-
-static void same_frame(const char *name, const uint8_t *core, size_t len)
-{
-	uint8_t bytes[ROOM];
-	size_t n = frame(name, bytes);
-
-	same(name, bytes, n, core, len);
-}
 
 /* ---- the handshake, from the document's keys ---- */
 
@@ -632,6 +539,24 @@ START_TEST(test_probes)
 }
 END_TEST
 
+START_TEST(test_hellos)
+{
+	const struct ela_greeting greetings[] = {
+		{.kind = ELA_PROBE_HELLO, .tcp_port = 7450}, {.kind = ELA_PROBE_HERE, .id = 0x0a0b0c0d, .tcp_port = 7451}};
+	uint8_t network[32], mac_key[ELA_PROBE_KEY_LEN], out[ROOM];
+
+	ck_assert_int_eq(ela_probe_key(key("network-id", network), mac_key), 0);
+	for (size_t i = 0; i < G_N_ELEMENTS(greetings); i++) {
+		struct ela_greeting greeting = greetings[i];
+
+		for (uint32_t k = 0; k < ELA_PROBE_NONCE_LEN; k++)
+			greeting.nonce[k] = (uint8_t)(0x20 + k);
+		ck_assert_int_eq(ela_greeting_make(mac_key, &greeting, out), 0);
+		same_frame(i ? "here" : "hello", out, ELA_GREETING_LEN);
+	}
+}
+END_TEST
+
 /* Puts a record's head in front, compares it with the document and has core take it apart. */
 static void check_record(const char *name, uint8_t kind, uint8_t *record, uint32_t len)
 {
@@ -697,6 +622,9 @@ static const struct {
 	{"probe nonce", ELA_PROBE_NONCE_LEN},
 	{"probe by TCP", ELA_PROBE_BY_TCP},
 	{"probe by UDP", ELA_PROBE_BY_UDP},
+	{"hello", ELA_GREETING_LEN},
+	{"hello kind", ELA_PROBE_HELLO},
+	{"here kind", ELA_PROBE_HERE},
 	{"handshake head", ELA_HANDSHAKE_HEAD},
 	{"handshake init", ELA_HANDSHAKE_INIT},
 	{"handshake answer", ELA_HANDSHAKE_ANSWER},
@@ -759,8 +687,8 @@ START_TEST(test_nothing_unchecked)
 {
 	static const char *const checked[] = {"header", "init", "answer", "cookie", "init-with-cookie", "xx-1", "xx-2",
 		"xx-3", "epacket", "epacket-csum", "relayed-epacket", "relayed-init", "keepalive", "ping", "pong", "challenge",
-		"challenge-answer", "probe", "probe-ok", "probe-by-tcp", "probe-by-udp", "routing", "record-frame",
-		"record-train", "record-super", NULL};
+		"challenge-answer", "probe", "probe-ok", "probe-by-tcp", "probe-by-udp", "hello", "here", "routing",
+		"record-frame", "record-train", "record-super", NULL};
 	g_auto(GStrv) lines = document();
 	uint32_t n = 0;
 
@@ -777,7 +705,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {test_identity, test_hello, test_header, test_init, test_answer, test_cookie, test_xx,
-		test_keys, test_messages, test_probes, test_records, test_numbers, test_nothing_unchecked};
+		test_keys, test_messages, test_probes, test_hellos, test_records, test_numbers, test_nothing_unchecked};
 	Suite *suite = suite_create("protocol");
 	TCase *tc = tcase_create("protocol");
 	SRunner *runner = srunner_create(suite);
