@@ -15,7 +15,9 @@
 #define KEPT_NS (60 * ELA_SEC)
 #define NONCES_NS (5 * ELA_SEC)
 #define CONNECT_NS (2 * ELA_SEC)
-#define OF_NETWORK 4u
+#define OF_MEMBER 6u /* it looks again and again whether its role is right */
+#define GUESTS_OF_NETWORK 4u
+#define MEMBERS_OF_NETWORK 24u
 #define OF_GUESTS (ELA_CLASSIFY_KEPT / 2) /* anybody may be one, with as many keys as he likes */
 
 /* ---- where to ---- */
@@ -43,10 +45,16 @@ static const char *why_not(const struct ela_peer *peer, struct ela_addr *ret)
 
 /* ---- limits ---- */
 
-static struct ela_tested *find_tested(struct ela_classification *c, const struct ela_peer *peer)
+static bool is_of(const struct ela_tested *t, const struct ela_peer *peer)
+{
+	return t->born_ns != 0 && memcmp(t->key, peer->key, ELA_KEY_LEN) == 0;
+}
+
+/* Its last question, if that waits for the nonces. */
+static struct ela_tested *find_waiting(struct ela_classification *c, const struct ela_peer *peer)
 {
 	for (uint32_t i = 0; i < ELA_CLASSIFY_KEPT; i++)
-		if (c->tested[i].born_ns && memcmp(c->tested[i].key, peer->key, ELA_KEY_LEN) == 0)
+		if (c->tested[i].waits && is_of(&c->tested[i], peer))
 			return &c->tested[i];
 	return NULL;
 }
@@ -58,16 +66,14 @@ static void forget_old(struct ela_classification *c, uint64_t now_ns)
 			c->tested[i] = (struct ela_tested){0};
 }
 
-/* NULL: the peer, its network or all together have asked too often. */
+/* NULL: the peer, its network or all together have asked too often. Guests and members are counted apart. */
 static struct ela_tested *place_for(
 	struct ela_classification *c, const struct ela_peer *peer, const struct ela_addr *at, uint64_t now_ns)
 {
 	struct ela_tested *free_one = NULL;
-	uint32_t n_near = 0, n_guests = 0;
+	uint32_t n_own = 0, n_near = 0, n_guests = 0;
 
 	forget_old(c, now_ns);
-	if (find_tested(c, peer))
-		return NULL;
 	for (uint32_t i = 0; i < ELA_CLASSIFY_KEPT; i++) {
 		struct ela_tested *t = &c->tested[i];
 
@@ -75,10 +81,12 @@ static struct ela_tested *place_for(
 			free_one = t;
 			continue;
 		}
-		n_near += ela_inet_same_network(&t->at.addr, at);
+		n_own += is_of(t, peer);
+		n_near += t->guest == peer->guest && ela_inet_same_network(&t->at.addr, at);
 		n_guests += t->guest;
 	}
-	if (n_near >= OF_NETWORK || (peer->guest && n_guests >= OF_GUESTS))
+	if (n_own >= (peer->guest ? 1u : OF_MEMBER) || n_near >= (peer->guest ? GUESTS_OF_NETWORK : MEMBERS_OF_NETWORK) ||
+		(peer->guest && n_guests >= OF_GUESTS))
 		return NULL;
 	return free_one;
 }
@@ -147,6 +155,15 @@ static bool send_probes(struct ela_node *node, const struct ela_tested *t)
 
 /* ---- NodeUsingPort ---- */
 
+/* Who asks anew has no use for the nonces before. */
+static void forget_question(struct ela_classification *c, const struct ela_peer *peer)
+{
+	struct ela_tested *t = find_waiting(c, peer);
+
+	if (t)
+		t->waits = false;
+}
+
 static void refuse(
 	struct ela_node *node, uint64_t ticket, const struct ela_message *request, enum ela_status status, const char *why)
 {
@@ -180,6 +197,7 @@ static void take_ports(void *data, struct ela_peer *peer, const struct ela_messa
 		refuse(node, ticket, request, ELA_STATUS_BUSY, "too often: wait a minute");
 		return;
 	}
+	forget_question(c, peer);
 	*t = (struct ela_tested){.born_ns = now_ns,
 		.at = {at, port_of(request, ELA_FIELD_TCP_PORT), port_of(request, ELA_FIELD_UDP_PORT)},
 		.guest = peer->guest,
@@ -215,11 +233,11 @@ static bool knows(const struct ela_tested *t, const struct ela_message *request,
 static void take_nonces(void *data, struct ela_peer *peer, const struct ela_message *request, uint64_t ticket)
 {
 	struct ela_classification *c = data;
-	struct ela_tested *t = find_tested(c, peer);
+	struct ela_tested *t = find_waiting(c, peer);
 	enum ela_probe_failed failed = ELA_PROBE_NONE;
 	struct ela_message *reply;
 
-	if (!t || !t->waits || ela_loop_now(c->node->loop) - t->born_ns >= NONCES_NS) {
+	if (!t || ela_loop_now(c->node->loop) - t->born_ns >= NONCES_NS) {
 		refuse(c->node, ticket, request, ELA_STATUS_NOT_FOUND, "no probe of this node waits for an answer");
 		return;
 	}

@@ -54,6 +54,8 @@ struct ela_classification {
 	uint64_t end_ns; /* no verdict counts after that */
 	struct ela_timer *timer;
 	struct ela_message_endpoint observed;
+	struct ela_addr seen[ELA_CLASSIFY_CORES]; /* as struct ela_classified has it */
+	uint32_t n_seen;
 	ela_classified_fn fn;
 	void *data;
 

@@ -48,6 +48,7 @@ static void clear(struct ela_classification *c)
 	c->n_asked = 0;
 	memset(c->n_foreign, 0, sizeof c->n_foreign);
 	c->observed = (struct ela_message_endpoint){0};
+	c->n_seen = 0;
 	c->node->loop->ops->timer_set(c->timer, 0);
 }
 
@@ -77,7 +78,10 @@ static void finish(struct ela_classification *c)
 			result.role = ELA_ROLE_EDGE;
 		result.failed |= asked->answered ? asked->failed : ELA_PROBE_BOTH;
 		result.n_answered += asked->answered;
+		result.n_core += asked->answered && asked->role == ELA_ROLE_CORE;
 	}
+	result.n_seen = c->n_seen;
+	memcpy(result.seen, c->seen, sizeof result.seen);
 	clear(c);
 	ela_logf(c->node->log, ELA_LOG_INFO, "classification", "done role=%s failed=%s asked=%u answered=%u",
 		result.role == ELA_ROLE_CORE ? "core" : "edge", failed_text(result.failed), result.n_asked, result.n_answered);
@@ -112,6 +116,20 @@ static void say_failed(const struct ela_asked *asked, int err, const struct ela_
 
 /* ---- verdicts ---- */
 
+static void note_seen(struct ela_classification *c, const struct ela_message *reply)
+{
+	struct ela_message_endpoint seen;
+
+	if (!ela_message_endpoint(reply, ELA_FIELD_OBSERVED, 0, &seen))
+		return;
+	if (c->observed.addr.family == ELA_ADDR_NONE)
+		c->observed = seen;
+	for (uint32_t i = 0; i < c->n_seen; i++)
+		if (c->seen[i].family == seen.addr.family && memcmp(c->seen[i].ip, seen.addr.ip, sizeof seen.addr.ip) == 0)
+			return;
+	c->seen[c->n_seen++] = seen.addr;
+}
+
 static void take_verdict(void *data, int err, const struct ela_message *reply)
 {
 	struct ela_asked *asked = data;
@@ -123,8 +141,7 @@ static void take_verdict(void *data, int err, const struct ela_message *reply)
 	if (err == 0 && ela_message_status(reply) == ELA_STATUS_OK) {
 		(void)ela_message_number(reply, ELA_FIELD_ROLE, &role); /* required: they are there */
 		(void)ela_message_number(reply, ELA_FIELD_FAILED, &failed);
-		if (c->observed.addr.family == ELA_ADDR_NONE)
-			(void)ela_message_endpoint(reply, ELA_FIELD_OBSERVED, 0, &c->observed);
+		note_seen(c, reply);
 		asked->answered = true;
 		asked->role = (enum ela_role)role;
 		asked->failed = (enum ela_probe_failed)failed;

@@ -24,10 +24,13 @@ void ela_classification_free(struct ela_classification *classification); /* take
 /* ---- asking ---- */
 
 struct ela_classified {
-	enum ela_role role;                   /* core: every core that was asked got both probes back, and said so */
-	enum ela_probe_failed failed;         /* what did not come, of any of them; both of one that said nothing */
-	uint32_t n_asked, n_answered;         /* cores; those that said a role */
-	struct ela_message_endpoint observed; /* as the first of those saw this node; family NONE: there was none */
+	enum ela_role role;                       /* core: every core that was asked got both probes back, and said so */
+	enum ela_probe_failed failed;             /* what did not come, of any of them; both of one that said nothing */
+	uint32_t n_asked, n_answered;             /* cores; those that said a role */
+	uint32_t n_core;                          /* those that said core */
+	struct ela_message_endpoint observed;     /* as the first of those saw this node; family NONE: there was none */
+	struct ela_addr seen[ELA_CLASSIFY_CORES]; /* where all of them saw it, each address once; port 0 */
+	uint32_t n_seen;
 };
 
 /* The end; result is borrowed. Another classification may be started from it. */
@@ -52,10 +55,10 @@ bool ela_classify_probe(struct ela_node *node, const struct ela_path *path, cons
 /* ---- answering ---- */
 
 /*
- * Whether this node probes peers that ask for it, guests and members alike; not at first. Limits: once a minute a key,
- * 4 times a minute an IPv4 address or IPv6 /64, 64 times a minute in all, 32 of them guests; to where the asker has
- * shown to be, never to this node itself nor where ela_addr_allowed() says no; 41 bytes and a connection, less than the
- * request had. A nonce is good for one answer within 5 s.
+ * Whether this node probes peers that ask for it, guests and members alike; not at first. Limits a minute: once a
+ * guest, 6 times a member; 4 times the guests of an IPv4 address or IPv6 /64, 24 times its members; 64 times in all, 32
+ * of them guests; to where the asker has shown to be, never to this node itself nor where ela_addr_allowed() says no;
+ * 41 bytes and a connection, less than the request had. A nonce is good for one answer within 5 s.
  */
 void ela_classify_serve(struct ela_node *node, bool serve);
 

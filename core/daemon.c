@@ -13,6 +13,8 @@
 #include "process.h"
 #include "request.h"
 #include "state-folder.h"
+#include "state.h"
+#include "uplink.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -33,6 +35,7 @@ struct daemon {
 	struct ela_loop *loop;
 	struct ela_node *node;
 	struct ela_network *network; /* NULL: a network of static peers */
+	struct ela_uplink *uplink;   /* likewise; also without news of the kernel */
 	struct ela_notify *notify;
 	struct ela_listener *listener;
 	struct ela_verbs *verbs;
@@ -351,6 +354,23 @@ static bool open_network(struct daemon *daemon, GError **error)
 	return daemon->network != NULL;
 }
 
+static void on_uplink(void *data)
+{
+	struct daemon *daemon = data;
+
+	ela_logf(daemon->log, ELA_LOG_INFO, "elad", "addresses or routes of this machine changed");
+	ela_network_changed(daemon->network);
+}
+
+/* Without it changes are found when the node looks the next time. */
+static void watch_uplink(struct daemon *daemon)
+{
+	int err = ela_uplink_new(daemon->loop, daemon->node->npd_info.name, on_uplink, daemon, &daemon->uplink);
+
+	if (err != 0)
+		ela_logf(daemon->log, ELA_LOG_WARN, "elad", "no-news-of-addresses reason=\"%s\"", g_strerror(-err));
+}
+
 static int start(struct daemon *daemon)
 {
 	g_autoptr(GError) error = NULL;
@@ -372,8 +392,10 @@ static int start(struct daemon *daemon)
 	said = ela_log_errors(daemon->log);
 	if (!ela_node_start(daemon->node, &error))
 		return fail(error, daemon->log, said);
-	if (daemon->network)
+	if (daemon->network) {
 		ela_network_start(daemon->network);
+		watch_uplink(daemon);
+	}
 	take_commands(daemon);
 	return ELA_EXIT_OK;
 }
@@ -422,6 +444,7 @@ static int live(struct daemon *daemon)
 		daemon->listener);             /* first: who waits for the end of leave's connection may start the next elad */
 	ela_console_free(daemon->console); /* before the node: calls may wait for its pings */
 	ela_verbs_free(daemon->verbs);
+	ela_uplink_free(daemon->uplink);
 	ela_network_free(daemon->network);
 	ela_node_free(daemon->node);
 	if (daemon->state_fd >= 0)

@@ -14,7 +14,8 @@
 
 #define LOOK_NS (50 * ELA_MSEC) /* how often it is looked whether a core has answered */
 #define ASK_NS (5 * ELA_SEC)    /* a core that is there answers within that */
-#define CALL_NS (5 * ELA_SEC)   /* a round of calling; then others are called */
+#define ROLE_NS (700 * ELA_MSEC)
+#define CALL_NS (5 * ELA_SEC) /* a round of calling; then others are called */
 #define REST_MOST_NS (30 * ELA_SEC)
 #define KEEPALIVE_NS (25 * ELA_SEC)
 #define ENDPOINTS_MAX 8u
@@ -28,7 +29,7 @@ enum step {
 	STEP_CALLING,  /* handshakes with up to CALLS_MAX cores */
 	STEP_SHOWING,  /* NodeAuthentication */
 	STEP_LEARNING, /* list and enrolments */
-	STEP_ROLE,     /* classification */
+	STEP_ROLE,     /* classification, for ROLE_NS: whoever is reached knows it by then, and others are edges */
 	STEP_ENTERING, /* NodeJoin */
 };
 
@@ -58,7 +59,6 @@ struct ela_joining {
 	GBytes *credential; /* the core's */
 	GBytes *record;     /* likewise */
 	uint32_t core_id;   /* its node ID; 0 = it did not say */
-	char asked[120];    /* names of the cores that were asked to probe this node; cut: it is for people */
 };
 
 static void turn(void *data);
@@ -77,6 +77,11 @@ static void step_to(struct ela_joining *joining, enum step step, uint64_t for_ns
 	loop_of(joining)->ops->timer_set(joining->timer, step == STEP_IDLE      ? 0
 													 : step == STEP_CALLING ? now_ns + LOOK_NS
 																			: joining->at_ns);
+}
+
+bool ela_joining_talks(const struct ela_joining *joining)
+{
+	return joining->core != 0;
 }
 
 static struct ela_peer *core_of(const struct ela_joining *joining)
@@ -107,7 +112,6 @@ static void end_conversation(struct ela_joining *joining)
 {
 	ela_dialogue_cancel(joining->network->node, joining->ticket);
 	ela_list_sync_forget(joining->network->sync, joining);
-	ela_classify_cancel(joining->network->node);
 	joining->ticket = 0;
 	joining->core = 0;
 	g_clear_pointer(&joining->credential, g_bytes_unref);
@@ -150,6 +154,7 @@ static void G_GNUC_PRINTF(2, 3) fail(struct ela_joining *joining, const char *fo
 		return;
 	}
 	memcpy(network->missing, reason, sizeof reason);
+	ela_roles_cancel(network->roles);
 	hang_up(joining);
 	loop_of(joining)->ops->random(loop_of(joining), &random, sizeof random);
 	joining->rest_ns = CLAMP(2 * joining->rest_ns, ELA_SEC, REST_MOST_NS);
@@ -236,27 +241,24 @@ static void show_record(struct ela_joining *joining, struct ela_peer *peer)
 		fail(joining, "the request could not be sent");
 }
 
-static void enter(struct ela_joining *joining, enum ela_lease_role role, const struct ela_addr *seen_at)
+static void enter(struct ela_joining *joining, const struct ela_found_role *found)
 {
 	struct ela_network *network = joining->network;
 	struct ela_peer *peer = core_of(joining);
-	struct ela_lease lease = {.address = joining->address, .role = role};
+	struct ela_lease lease = {.address = joining->address, .role = found->role};
 	g_autoptr(GError) error = NULL;
 
 	if (!peer) {
 		fail(joining, "the core went away");
 		return;
 	}
-	if (role == ELA_LEASE_EDGE)
+	if (found->role == ELA_LEASE_EDGE)
 		lease.parent = joining->core_id;
-	if (role == ELA_LEASE_CORE && seen_at->family != ELA_ADDR_NONE) {
-		struct ela_place place = {.addr = *seen_at};
-
-		place.addr.port = 0;
-		ela_network_ports(network, &place.tcp_port, &place.udp_port);
-		if (ela_place_ok(&place))
-			lease.places[lease.n_places++] = place;
+	if (found->role == ELA_LEASE_CORE) {
+		lease.n_places = found->n_places;
+		memcpy(lease.places, found->places, sizeof lease.places);
 	}
+	(void)g_strlcpy(network->reason, found->reason, sizeof network->reason); /* of the same size */
 	if (ela_network_enter(network, &lease, &error) != 0) {
 		fail(joining, "%s", error->message);
 		return;
@@ -265,40 +267,6 @@ static void enter(struct ela_joining *joining, enum ela_lease_role role, const s
 }
 
 /* ---- classification ---- */
-
-static const char *failed_text(enum ela_probe_failed failed)
-{
-	switch (failed) {
-	case ELA_PROBE_TCP:
-		return "TCP";
-	case ELA_PROBE_UDP:
-		return "UDP";
-	default:
-		return "TCP and UDP";
-	}
-}
-
-static void on_classified(void *data, const struct ela_classified *result)
-{
-	struct ela_joining *joining = data;
-	struct ela_network *network = joining->network;
-
-	if (result->role == ELA_ROLE_CORE)
-		(void)g_snprintf(network->reason, sizeof network->reason, "TCP and UDP confirmed by %s",
-			joining->asked); /* all of them did; cut: it is for people */
-	else
-		(void)g_snprintf(network->reason, sizeof network->reason, "cannot be reached by %s from outside",
-			failed_text(result->failed));
-	enter(joining, result->role == ELA_ROLE_CORE ? ELA_LEASE_CORE : ELA_LEASE_EDGE, &result->observed.addr);
-}
-
-static bool may_be_core(const struct ela_network *network)
-{
-	struct ela_rights rights;
-
-	return (network->self.roles & ELA_CREDENTIAL_CORE) != 0 &&
-		   ela_membership_authorised(network->membership, network->self.user, &rights) && rights.may_core;
-}
 
 /* Those that were called and are members by now, the one that answers first. */
 static uint32_t list_cores(const struct ela_joining *joining, struct ela_peer *ret[ELA_CLASSIFY_CORES])
@@ -315,48 +283,53 @@ static uint32_t list_cores(const struct ela_joining *joining, struct ela_peer *r
 	return n;
 }
 
-/* Begins a classification, and notes by whom. 0, or as ela_classify(). */
-static int classify(struct ela_joining *joining, uint16_t tcp, uint16_t udp)
+static void enter_as(struct ela_joining *joining, enum ela_lease_role role, const char *reason)
 {
-	struct ela_peer *cores[ELA_CLASSIFY_CORES];
-	uint32_t n = list_cores(joining, cores);
-	g_autofree const char **names = g_new0(const char *, n + 1);
-	g_autofree char *all = NULL;
+	struct ela_found_role found = {.role = role};
 
-	for (uint32_t i = 0; i < n; i++)
-		names[i] = cores[i]->name;
-	all = g_strjoinv(", ", (char **)(uintptr_t)names);
-	(void)g_strlcpy(joining->asked, all, sizeof joining->asked); /* cut: see there */
-	return ela_classify(joining->network->node, cores, n, tcp, udp, on_classified, joining);
+	(void)g_strlcpy(found.reason, reason, sizeof found.reason); /* it fits */
+	found.n_places = ela_network_seen_places(joining->network, &joining->observed.addr, 1, found.places);
+	enter(joining, &found);
+}
+
+bool ela_joining_role(struct ela_joining *joining, const struct ela_found_role *found)
+{
+	if (joining->step != STEP_ROLE)
+		return false;
+	enter(joining, found);
+	return true;
+}
+
+/* It is not known yet. Whoever is a core by necessity stays one until then. */
+static void enter_unclassified(struct ela_joining *joining)
+{
+	bool is_core = joining->network->lease.id != 0 && joining->network->lease.role == ELA_LEASE_CORE;
+
+	enter_as(joining, is_core ? ELA_LEASE_CORE : ELA_LEASE_EDGE, "it is being found out whether others can call it");
 }
 
 static void choose_role(struct ela_joining *joining)
 {
 	struct ela_network *network = joining->network;
 	enum ela_config_role wanted = network->node->config->role;
-	uint16_t tcp, udp;
-	int err = -EINVAL;
+	struct ela_peer *cores[ELA_CLASSIFY_CORES];
+	int err;
 
-	if (wanted == ELA_CONFIG_EDGE || !may_be_core(network)) {
-		(void)g_snprintf(network->reason, sizeof network->reason, "%s",
+	if (wanted == ELA_CONFIG_EDGE || !ela_roles_may_be_core(network)) {
+		enter_as(joining, ELA_LEASE_EDGE,
 			wanted == ELA_CONFIG_EDGE ? "ela.ini says so" : "its user's nodes may not be cores");
-		enter(joining, ELA_LEASE_EDGE, &joining->observed.addr);
 		return;
 	}
 	if (wanted == ELA_CONFIG_CORE) {
-		(void)g_snprintf(network->reason, sizeof network->reason, "ela.ini says so");
-		enter(joining, ELA_LEASE_CORE, &joining->observed.addr);
+		enter_as(joining, ELA_LEASE_CORE, "ela.ini says so");
 		return;
 	}
-	ela_network_ports(network, &tcp, &udp);
-	step_to(joining, STEP_ROLE, ASK_NS);
-	if (tcp && udp)
-		err = classify(joining, tcp, udp);
-	if (err != 0) {
-		(void)g_snprintf(network->reason, sizeof network->reason, "%s",
-			tcp && udp ? "it could not be found out whether it can be reached" : "it does not listen by TCP and UDP");
-		enter(joining, ELA_LEASE_EDGE, &joining->observed.addr);
-	}
+	step_to(joining, STEP_ROLE, ROLE_NS);
+	err = ela_roles_first(network->roles, cores, list_cores(joining, cores));
+	if (err != 0)
+		enter_as(joining, ELA_LEASE_EDGE,
+			err == -ENOTSUP ? "it does not listen by TCP and UDP"
+							: "it could not be found out whether it can be reached");
 }
 
 /* ---- NodeAuthentication ---- */
@@ -659,7 +632,7 @@ static void maybe_alone(struct ela_joining *joining, uint64_t now_ns)
 			now_ns - joining->since_ns < ELA_NETWORK_ALONE_NS) ||
 		ela_membership_check(network->membership, &network->self, NULL) != 0)
 		return;
-	if (!may_be_core(network)) {
+	if (!ela_roles_may_be_core(network)) {
 		(void)g_snprintf(
 			network->missing, sizeof network->missing, "no core answers, and its user's nodes may not be one");
 		return;
@@ -710,6 +683,9 @@ static void turn(void *data)
 		break;
 	case STEP_CALLING:
 		look(joining, now_ns);
+		break;
+	case STEP_ROLE:
+		enter_unclassified(joining);
 		break;
 	default:
 		fail(joining, "the core did not answer in time");

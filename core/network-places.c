@@ -82,3 +82,20 @@ bool ela_network_is_inside(const struct ela_network *network, const struct ela_a
 		}
 	return false;
 }
+
+uint32_t ela_network_seen_places(
+	const struct ela_network *network, const struct ela_addr *seen, uint32_t n, struct ela_place ret[ELA_LEASE_PLACES])
+{
+	struct ela_place place = {0};
+	uint32_t found = 0;
+
+	ela_network_ports(network, &place.tcp_port, &place.udp_port);
+	for (int want_private = 0; want_private < 2; want_private++)
+		for (uint32_t i = 0; i < n && found < ELA_LEASE_PLACES; i++) {
+			place.addr = seen[i];
+			place.addr.port = 0;
+			if (ela_inet_is_private(&place.addr) == want_private && ela_place_ok(&place))
+				ret[found++] = place;
+		}
+	return found;
+}

@@ -20,6 +20,7 @@ struct ela_admission;
 struct ela_joining;
 struct ela_list_sync;
 struct ela_parting;
+struct ela_roles;
 
 struct ela_network {
 	struct ela_node *node;
@@ -45,6 +46,7 @@ struct ela_network {
 	struct ela_admission *admission;
 	struct ela_joining *joining;
 	struct ela_parting *parting;
+	struct ela_roles *roles;
 	struct ela_neighbours_ops neighbours_ops;
 	struct ela_neighbours *neighbours;
 
@@ -82,6 +84,8 @@ static inline uint64_t ela_network_wall_s(const struct ela_network *network)
 
 /* Chores are done in the loop's next turn. */
 void ela_network_chore(struct ela_network *network);
+/* Its role and why, to the log. */
+void ela_network_say_in(const struct ela_network *network);
 /* Another key holds our ID, by the rule that all follow: this node takes another address. */
 void ela_network_lose_address(struct ela_network *network);
 
@@ -115,6 +119,9 @@ void ela_network_addresses(
 	const struct ela_network *network, uint32_t address, struct ela_addr *ip4, struct ela_addr *ip6);
 /* Addresses of this machine at which others may call it, those of the Internet first; how many. */
 uint32_t ela_network_places(const struct ela_network *network, struct ela_place ret[ELA_LEASE_PLACES]);
+/* Where others saw this node, with the ports where it listens, those of the Internet first; how many. */
+uint32_t ela_network_seen_places(
+	const struct ela_network *network, const struct ela_addr *seen, uint32_t n, struct ela_place ret[ELA_LEASE_PLACES]);
 /* Where this node listens: the port of its stream and of its datagram transport, 0: it has none. */
 void ela_network_ports(const struct ela_network *network, uint16_t *ret_tcp, uint16_t *ret_udp);
 
@@ -151,6 +158,39 @@ void ela_joining_start(struct ela_joining *joining);
  * ID, so nobody could relay it; it is agreed anew.
  */
 void ela_joining_known(struct ela_joining *joining);
+/* A conversation is under way. */
+bool ela_joining_talks(const struct ela_joining *joining);
+
+/* What a classification found. */
+struct ela_found_role {
+	enum ela_lease_role role;
+	char reason[160];
+	struct ela_place places[ELA_LEASE_PLACES]; /* where it was seen */
+	uint32_t n_places;
+};
+/* True: it was waited for, and the node enters with it. */
+bool ela_joining_role(struct ela_joining *joining, const struct ela_found_role *found);
+
+/* ---- roles.c: core or edge ---- */
+
+struct ela_roles *ela_roles_new(struct ela_network *network);
+void ela_roles_free(struct ela_roles *roles); /* takes NULL */
+/* From now on it is looked at again and again, whenever the node is in. */
+void ela_roles_start(struct ela_roles *roles);
+/*
+ * These cores, at most ELA_CLASSIFY_CORES, are asked for a node that joins. It goes to ela_joining_role(); if that does
+ * not wait any more, the node becomes it as soon as it is in. 0; -ENOTSUP: it does not listen by TCP and UDP; or as
+ * ela_classify().
+ */
+int ela_roles_first(struct ela_roles *roles, struct ela_peer *const *cores, uint32_t n);
+/* What is under way is forgotten. */
+void ela_roles_cancel(struct ela_roles *roles);
+/* The machine has other addresses or routes: it is looked at once. */
+void ela_roles_changed(struct ela_roles *roles);
+/* A core by ela.ini that others cannot call: what is wrong; "": nothing. */
+const char *ela_roles_unreachable(const struct ela_roles *roles);
+/* Whether its credential and its user's rights allow it. */
+bool ela_roles_may_be_core(const struct ela_network *network);
 
 /* ---- parting.c: cores that leave, and their children ---- */
 

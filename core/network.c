@@ -115,7 +115,7 @@ static int take_address(struct ela_network *network, uint32_t address, GError **
 	return 0;
 }
 
-static void say_in(const struct ela_network *network)
+void ela_network_say_in(const struct ela_network *network)
 {
 	char text[ELA_INET_TEXT];
 	struct ela_addr ip4, ip6;
@@ -150,7 +150,7 @@ int ela_network_enter(struct ela_network *network, const struct ela_lease *lease
 	if (err != 0)
 		return ela_object_refuse(error, -err, "the routing plugin does not %s: %s",
 			next.role == ELA_LEASE_CORE ? "join" : "leave", g_strerror(-err));
-	say_in(network);
+	ela_network_say_in(network);
 	return 0;
 }
 
@@ -350,6 +350,7 @@ static void tie(struct ela_network *network)
 	network->admission = ela_admission_new(network);
 	network->joining = ela_joining_new(network);
 	network->parting = ela_parting_new(network);
+	network->roles = ela_roles_new(network);
 	ela_dialogue_set_incarnation(node, (int64_t)(ela_own_record_incarnation(network->record) & INT64_MAX));
 }
 
@@ -387,6 +388,12 @@ void ela_network_start(struct ela_network *network)
 	ela_classify_serve(network->node, true);
 	renew(network);
 	ela_joining_start(network->joining);
+	ela_roles_start(network->roles);
+}
+
+void ela_network_changed(struct ela_network *network)
+{
+	ela_roles_changed(network->roles);
 }
 
 void ela_network_leave(struct ela_network *network)
@@ -409,6 +416,7 @@ void ela_network_free(struct ela_network *network)
 		return;
 	node = network->node;
 	ela_parting_free(network->parting);
+	ela_roles_free(network->roles);
 	ela_joining_free(network->joining);
 	ela_admission_free(network->admission);
 	ela_list_sync_free(network->sync);
@@ -472,6 +480,9 @@ void ela_network_health(
 
 	if (network->missing[0] != '\0')
 		fn(data, network->missing, "it goes on trying; see the log");
+	if (*ela_roles_unreachable(network->roles) != '\0')
+		fn(data, ela_roles_unreachable(network->roles),
+			"open its port, or forward it to this node, for TCP and UDP; or role = auto in ela.ini");
 	if (ela_own_record_silent_until(network->record, now_ns(network)) != 0)
 		fn(data, "this node's key is used by another machine",
 			"give each machine a token of its own: ela add-node NAME");

@@ -39,6 +39,8 @@ void ela_network_start(struct ela_network *network);
  * or it was begun before; done is not called (again).
  */
 bool ela_network_part(struct ela_network *network, void (*done)(void *data), void *data);
+/* The machine's addresses or routes are others: whether strangers can call it may have changed. */
+void ela_network_changed(struct ela_network *network);
 /* Says good-bye to the ring: before ela_node_stop(). */
 void ela_network_leave(struct ela_network *network);
 /* Writes what is not written. After ela_node_stop(), before ela_node_free(). Takes NULL. */

@@ -300,8 +300,9 @@ END_TEST
 
 /* ---- how often ---- */
 
-START_TEST(once_a_minute)
+START_TEST(guest_once_a_minute)
 {
+	wire_peer(r->wire, 2, 1)->guest = true;
 	ask(1, ports(10000, 20000));
 	ck_assert_int_eq(said.status, ELA_STATUS_OK);
 	for (uint32_t i = 0; i < 5; i++) {
@@ -317,8 +318,27 @@ START_TEST(once_a_minute)
 }
 END_TEST
 
-/* n others have just asked, from that address and those behind it. */
-static void others_asked(uint32_t n, struct ela_addr at, uint32_t step)
+/* A member looks again and again. What it is told is of its last question. */
+START_TEST(member_six_times)
+{
+	for (uint32_t i = 0; i < 6; i++) {
+		ask(1, ports(10000, 20000));
+		ck_assert_int_eq(said.status, ELA_STATUS_OK);
+		ask(1, nonces(nonce_for(1, true), nonce_for(1, false)));
+		verdict_is(ELA_PROBE_NONE);
+		reach_run(r, 5 * ELA_SEC);
+	}
+	ask(1, ports(10000, 20000));
+	ck_assert_int_eq(said.status, ELA_STATUS_BUSY);
+	reach_run(r, 31 * ELA_SEC);
+	ask(1, ports(10000, 20000));
+	ck_assert_int_eq(said.status, ELA_STATUS_OK);
+	ck_assert_uint_eq(r->calls->len, 14);
+}
+END_TEST
+
+/* n others, guests or members, have just asked, from that address and those behind it. */
+static void others_asked(uint32_t n, bool guests, struct ela_addr at, uint32_t step)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct ela_tested *t = &core()->classification->tested[i];
@@ -326,22 +346,32 @@ static void others_asked(uint32_t n, struct ela_addr at, uint32_t step)
 		t->born_ns = ela_loop_now(r->wire->loop);
 		ela_put32(t->key, i + 1);
 		t->at.addr = at;
+		t->guest = guests;
 		at.ip[at.family == ELA_ADDR_IP4 ? 3 : 15] = (uint8_t)(at.ip[at.family == ELA_ADDR_IP4 ? 3 : 15] + step);
 	}
 }
 
+/* Guests and members are counted apart: neither keeps the others out. */
 START_TEST(of_an_address)
 {
-	others_asked(3, lone_addr(1), 0);
-	ask(1, ports(10000, 20000)); /* the fourth */
+	bool guests = _i == 0;
+	uint32_t most = guests ? 4 : 24;
+
+	wire_peer(r->wire, 2, 1)->guest = wire_peer(r->wire, 2, 3)->guest = guests;
+	others_asked(most - 1, guests, lone_addr(1), 0);
+	ask(1, ports(10000, 20000)); /* the last */
 	ck_assert_int_eq(said.status, ELA_STATUS_OK);
 	reach_run(r, 61 * ELA_SEC);
-	others_asked(4, lone_addr(1), 0);
+	others_asked(most, !guests, lone_addr(1), 0);
+	ask(1, ports(10000, 20000));
+	ck_assert_int_eq(said.status, ELA_STATUS_OK);
+	reach_run(r, 61 * ELA_SEC);
+	others_asked(most, guests, lone_addr(1), 0);
 	ask(1, ports(10000, 20000));
 	ck_assert_int_eq(said.status, ELA_STATUS_BUSY);
 	ask(3, ports(10000, 20000)); /* from elsewhere */
 	ck_assert_int_eq(said.status, ELA_STATUS_OK);
-	ck_assert_uint_eq(r->calls->len, 4);
+	ck_assert_uint_eq(r->calls->len, 6);
 }
 END_TEST
 
@@ -349,7 +379,7 @@ START_TEST(in_all)
 {
 	struct ela_addr at = lone_addr(20);
 
-	others_asked(ELA_CLASSIFY_KEPT, at, 1);
+	others_asked(ELA_CLASSIFY_KEPT, false, at, 1);
 	ask(1, ports(10000, 20000));
 	ck_assert_int_eq(said.status, ELA_STATUS_BUSY);
 	core()->classification->tested[17].born_ns -= 60 * ELA_SEC;
@@ -363,7 +393,7 @@ END_TEST
 /* Any number of strangers may be guests; half of the places is none of theirs. */
 START_TEST(guests_in_all)
 {
-	others_asked(ELA_CLASSIFY_KEPT / 2, lone_addr(20), 1);
+	others_asked(ELA_CLASSIFY_KEPT / 2, false, lone_addr(20), 1);
 	for (uint32_t i = 1; i < ELA_CLASSIFY_KEPT / 2; i++)
 		core()->classification->tested[i].guest = true;
 	wire_peer(r->wire, 2, 1)->guest = wire_peer(r->wire, 2, 3)->guest = true;
@@ -521,7 +551,8 @@ START_TEST(of_a_network)
 	struct ela_path path = {.remote = ip("2001:db8:0:1::7"), .transport = LONE_DATAGRAM};
 
 	ela_peer_publish(peer, peer->current, &path);
-	others_asked(4, ip("2001:db8:0:1:ffff::1"), 1);
+	peer->guest = true;
+	others_asked(4, true, ip("2001:db8:0:1:ffff::1"), 1);
 	heard(peer, ports(10000, 20000));
 	ck_assert_uint_eq(r->calls->len, 0);
 	path.remote = ip("2001:db8:0:2::7");
@@ -560,8 +591,9 @@ int main(void)
 	tcase_add_test(tc, of_another);
 	tcase_add_test(tc, among_others);
 	tcase_add_test(tc, too_late);
-	tcase_add_test(tc, once_a_minute);
-	tcase_add_test(tc, of_an_address);
+	tcase_add_test(tc, guest_once_a_minute);
+	tcase_add_test(tc, member_six_times);
+	tcase_add_loop_test(tc, of_an_address, 0, 2);
 	tcase_add_test(tc, in_all);
 	tcase_add_test(tc, guests_in_all);
 	tcase_add_loop_test(tc, forbidden, 0, 10);

@@ -56,7 +56,9 @@ START_TEST(core)
 	ck_assert_uint_eq(r->n_done, 0);
 	reach_run(r, 3 * ELA_SEC);
 	is(ELA_ROLE_CORE, ELA_PROBE_NONE, 2);
-	ck_assert_uint_eq(r->result.n_asked, 2);
+	ck_assert(r->result.n_asked == 2 && r->result.n_core == 2);
+	ck_assert_uint_eq(r->result.n_seen, 1); /* both saw it there */
+	ck_assert_mem_eq(r->result.seen[0].ip, lone_addr(REACH_NEWCOMER).ip, 4);
 	ck_assert_uint_lt(r->done_ns - start_ns, 500 * ELA_MSEC); /* not when the time is up */
 	ck_assert_mem_eq(r->result.observed.addr.ip, lone_addr(REACH_NEWCOMER).ip, 4);
 	ck_assert(r->result.observed.tcp_port == REACH_TCP && r->result.observed.udp_port == REACH_UDP);
@@ -87,6 +89,7 @@ START_TEST(edge)
 	ck_assert_int_eq(reach_classify(r, 3), 0);
 	reach_run(r, 3 * ELA_SEC);
 	is(ELA_ROLE_EDGE, cases[_i].failed, 2);
+	ck_assert_uint_eq(r->result.n_core, cases[_i].blocks[0] && cases[_i].blocks[1] ? 0 : 1);
 }
 END_TEST
 
@@ -169,7 +172,7 @@ static void ask_again(void *data, const struct ela_classified *result)
 		again.err = ela_classify(newcomer(), cores, 1, REACH_TCP, REACH_UDP, ask_again, NULL);
 }
 
-/* The end of one may be the start of the next; the core finds that too soon. */
+/* The end of one may be the start of the next. */
 START_TEST(from_its_end)
 {
 	struct ela_peer *cores[] = {wire_peer(r->wire, REACH_NEWCOMER, 2)};
@@ -179,8 +182,8 @@ START_TEST(from_its_end)
 	reach_run(r, 5 * ELA_SEC);
 	ck_assert_int_eq(again.err, 0);
 	ck_assert_uint_eq(r->n_done, 2);
-	ck_assert_int_eq(r->result.role, ELA_ROLE_EDGE);
-	ck_assert_uint_eq(reach_calls(r, 2, ELA_PROBE_BOTH), 2);
+	ck_assert_int_eq(r->result.role, ELA_ROLE_CORE);
+	ck_assert_uint_eq(reach_calls(r, 2, ELA_PROBE_BOTH), 4);
 }
 END_TEST
 
