@@ -337,6 +337,20 @@ START_TEST(member_six_times)
 }
 END_TEST
 
+/* Whatever became of its questions before, the last one is answered. */
+START_TEST(asked_anew)
+{
+	for (uint32_t i = 0; i < 3; i++) {
+		ask(1, ports(10000, 20000));
+		ck_assert_int_eq(said.status, ELA_STATUS_OK);
+		if (i < 2)
+			reach_run(r, 31 * ELA_SEC);
+	}
+	ask(1, nonces(nonce_for(1, true), nonce_for(1, false)));
+	verdict_is(ELA_PROBE_NONE);
+}
+END_TEST
+
 /* n others, guests or members, have just asked, from that address and those behind it. */
 static void others_asked(uint32_t n, bool guests, struct ela_addr at, uint32_t step)
 {
@@ -593,6 +607,7 @@ int main(void)
 	tcase_add_test(tc, too_late);
 	tcase_add_test(tc, guest_once_a_minute);
 	tcase_add_test(tc, member_six_times);
+	tcase_add_test(tc, asked_anew);
 	tcase_add_loop_test(tc, of_an_address, 0, 2);
 	tcase_add_test(tc, in_all);
 	tcase_add_test(tc, guests_in_all);
