@@ -214,11 +214,11 @@ static void look_at(struct ela_neighbours *n, uint32_t id)
 		nb->id = id;
 		(void)g_hash_table_insert(n->by_id, GUINT_TO_POINTER(id), nb); /* it is new */
 	}
-	if (nb->lease.incarnation != known->lease.incarnation) {
-		nb->leaves_ns = 0; /* it left, and is here again */
-		if (memcmp(nb->lease.node_hash, known->lease.node_hash, ELA_HASH_LEN) == 0)
-			former_ns = MAX(nb->gone_ns, known->before_ns);
-	}
+	if (nb->lease.incarnation != known->lease.incarnation || nb->lease.role != known->lease.role)
+		nb->leaves_ns = 0; /* it left, or was an edge for a while, and is here again */
+	if (nb->lease.incarnation != known->lease.incarnation &&
+		memcmp(nb->lease.node_hash, known->lease.node_hash, ELA_HASH_LEN) == 0)
+		former_ns = MAX(nb->gone_ns, known->before_ns);
 	if (nb->peer && is_earlier(&known->lease, &nb->lease))
 		n->has_room = true; /* of the same key, another record may be the newest now */
 	nb->gone_ns = 0;

@@ -36,7 +36,7 @@ void ela_network_start(struct ela_network *network);
 /*
  * A core tells its children to change their parent, and relays on; done is called from the loop when none needs it any
  * more, after ELA_PARTING_NS at the latest, and not any more after ela_network_free(). False: there is nobody to tell,
- * or it was begun before; done is not called (again).
+ * or it is under way; done is not called (again).
  */
 bool ela_network_part(struct ela_network *network, void (*done)(void *data), void *data);
 /* The machine's addresses or routes are others: whether strangers can call it may have changed. */

@@ -103,6 +103,7 @@ static void look(void *data)
 	else if (parting->drain_ns == 0)
 		parting->drain_ns = now;
 	if (now - parting->since_ns >= ELA_PARTING_NS || (parting->drain_ns != 0 && now - parting->drain_ns >= DRAIN_NS)) {
+		parting->since_ns = 0;
 		parting->done(parting->data);
 		return;
 	}
@@ -123,6 +124,7 @@ bool ela_network_part(struct ela_network *network, void (*done)(void *data), voi
 		return false;
 	ela_logf(network->node->log, ELA_LOG_INFO, "network", "parting edges=%u", told);
 	parting->since_ns = now_ns(parting);
+	parting->drain_ns = 0;
 	parting->done = done;
 	parting->data = data;
 	look(parting);

@@ -33,6 +33,7 @@ struct ela_roles {
 	uint32_t tries;   /* judgements that are wanted without a scout; 0 = none */
 	bool is_doubted;  /* a core that may be the last one was judged an edge once */
 	bool is_found;    /* found waits for joining to end */
+	bool is_parting;  /* found waits for the children to have gone */
 	struct ela_found_role found;
 	char names[120];       /* of those that were asked; cut: it is for people */
 	char unreachable[160]; /* with role = core: what does not come through; "": nothing */
@@ -173,30 +174,52 @@ static bool same_places(const struct ela_lease *lease, const struct ela_found_ro
 	return ela_lease_same(lease, &other);
 }
 
-static void become(struct ela_roles *roles, const struct ela_found_role *found)
+static void take(struct ela_roles *roles, const struct ela_found_role *found, uint32_t parent)
 {
 	struct ela_network *network = roles->network;
 	struct ela_lease lease = network->lease;
 	g_autoptr(GError) error = NULL;
 
 	lease.role = found->role;
-	lease.parent = 0;
+	lease.parent = parent;
 	lease.n_places = 0;
 	memset(lease.places, 0, sizeof lease.places);
-	if (found->role == ELA_LEASE_EDGE)
-		lease.parent = network->lease.role == ELA_LEASE_EDGE ? network->lease.parent : first_parent(network);
 	if (found->role == ELA_LEASE_CORE) {
 		lease.n_places = found->n_places;
 		memcpy(lease.places, found->places, sizeof lease.places);
 	}
-	if (found->role == ELA_LEASE_EDGE && lease.parent == 0)
-		return; /* the last core of its network stays what it is */
 	(void)g_strlcpy(network->reason, found->reason, sizeof network->reason); /* of the same size */
 	if (lease.role == network->lease.role && (lease.role == ELA_LEASE_EDGE || same_places(&network->lease, found)))
 		ela_network_say_in(network);
 	else if (ela_network_enter(network, &lease, &error) != 0)
 		ela_logf_limited(network->node->log, ela_loop_now(network->node->loop), ELA_LOG_WARN, "network",
 			"role-kept reason=\"%s\"", error->message);
+}
+
+/* Its children are with others now. The last core of its network stays what it is. */
+static void step_down(void *data)
+{
+	struct ela_roles *roles = data;
+	uint32_t parent = first_parent(roles->network);
+
+	roles->is_parting = false;
+	if (parent != 0)
+		take(roles, &roles->found, parent);
+}
+
+static void become(struct ela_roles *roles)
+{
+	const struct ela_network *network = roles->network;
+
+	if (roles->found.role != ELA_LEASE_EDGE || network->lease.role != ELA_LEASE_CORE) {
+		take(roles, &roles->found, roles->found.role == ELA_LEASE_EDGE ? network->lease.parent : 0);
+		return;
+	}
+	if (first_parent(network) == 0)
+		return;
+	roles->is_parting = ela_network_part(roles->network, step_down, roles);
+	if (!roles->is_parting)
+		step_down(roles);
 }
 
 /* Unless the node is talking about joining: then a moment later. */
@@ -208,7 +231,7 @@ static void settle(struct ela_roles *roles)
 	}
 	roles->is_found = false;
 	if (roles->network->lease.id != 0)
-		become(roles, &roles->found);
+		become(roles);
 }
 
 static void find(struct ela_roles *roles, enum ela_lease_role role, const struct ela_classified *result)
@@ -345,17 +368,17 @@ static bool is_asking(const struct ela_roles *roles)
 	const struct ela_network *network = roles->network;
 
 	return network->lease.id != 0 && !network->is_alone && !network->is_unconfirmed &&
-		   node_of(roles)->config->role != ELA_CONFIG_EDGE && roles->phase == PHASE_NONE &&
+		   node_of(roles)->config->role != ELA_CONFIG_EDGE && roles->phase == PHASE_NONE && !roles->is_parting &&
 		   !ela_joining_talks(network->joining);
 }
 
 /* Its user's rights ended while it was one. */
 static void resign(struct ela_roles *roles)
 {
-	struct ela_found_role found = {.role = ELA_LEASE_EDGE, .reason = "its user's nodes may not be cores"};
-
-	if (roles->network->lease.role == ELA_LEASE_CORE)
-		become(roles, &found);
+	if (roles->network->lease.role != ELA_LEASE_CORE)
+		return;
+	roles->found = (struct ela_found_role){.role = ELA_LEASE_EDGE, .reason = "its user's nodes may not be cores"};
+	become(roles);
 }
 
 static void check(void *data)
