@@ -92,6 +92,9 @@ static void lead_as_edge(struct ela_neighbours *n, struct neighbour *nb)
 	ela_peer_keep(nb->peer, is_near ? ELA_LINK_ALIVE_NS : 0);
 	if (!is_near && !is_linked(nb))
 		(void)ela_peer_via(nb->peer, n->parent ? n->parent->peer : NULL);
+	else if (nb->reach == REACH_TRYING && n->parent && nb != n->parent && nb->peer->tx_shadow &&
+			 nb->peer->tx_shadow->via)
+		lead_through(nb->peer, n->parent->peer); /* while it is called: the parent before may relay no more */
 }
 
 void ela_neighbours_lead(struct ela_neighbours *n)

@@ -131,6 +131,39 @@ START_TEST(opens_and_closes)
 }
 END_TEST
 
+/* The parent of node 5 closes, opens and closes again: each time its children have left before it stops relaying. */
+START_TEST(hands_over)
+{
+	struct sim *s = form(_i, 6, 0x20);
+	uint32_t parent = 0;
+	uint64_t from_ns;
+
+	while (sim_ring_id(s, parent) != view_of(s, 5).parent->id)
+		parent++;
+	sim_link(s, &(struct ela_mem_link){.delay_ns = 20 * ELA_MSEC});
+	for (uint32_t i = 0; i < 5; i++) {
+		sim_send(s, i, 5, 200);
+		sim_send(s, 5, i, 200);
+	}
+	sim_run(s, 5 * ELA_SEC);
+	from_ns = sim_now(s);
+	for (uint32_t i = 0; i < 5; i++) {
+		sim_flow(s, i, 5, 20 * ELA_MSEC, 200 * ELA_SEC);
+		sim_flow(s, 5, i, 20 * ELA_MSEC, 200 * ELA_SEC);
+	}
+	for (uint32_t round = 0; round < 3; round++) {
+		closed = round % 2 == 0 ? 0x20 | 1u << parent : 0x20;
+		settle(s, closed, CHANGE_NS);
+		sim_run(s, 10 * ELA_SEC);
+	}
+	for (uint32_t i = 0; i < 5; i++)
+		if (i != parent) /* whose own frames take another way meanwhile */
+			lost_at_most(s, i, 5, from_ns, 0);
+	lost_at_most(s, parent, 5, from_ns, 3);
+	sim_free(s);
+}
+END_TEST
+
 static bool three_is_core(struct sim *s)
 {
 	return is_core(s, 3);
@@ -278,6 +311,7 @@ END_TEST
 static void fill(Suite *suite)
 {
 	sim_add(suite, opens_and_closes, 3);
+	sim_add(suite, hands_over, 2);
 	sim_add(suite, news, 2);
 	sim_add(suite, one_of_several, 2);
 	sim_add(suite, last_core, 4);
