@@ -173,7 +173,7 @@ static GString *make_token(struct init *init)
 
 	if (err != 0)
 		return ela_enter_refusal(err, error, ELA_CODE_FAILED);
-	if (ela_enter_places(init->enter, inviter, &refusal)) {
+	if (ela_enter_places(init->enter, inviter, false, &refusal)) {
 		err = ela_invite_machine(inviter, NULL, init->expires_s, &init->token.token, &error);
 		if (err != 0)
 			refusal = ela_enter_refusal(err, error, ELA_CODE_FAILED);

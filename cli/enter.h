@@ -55,8 +55,11 @@ const char *ela_enter_cipher(const struct ela_enter *enter);
 /* "network":{"name","id","prefix"} */
 void ela_enter_put_network(GString *reply, const struct ela_outfit *outfit);
 
-/* Enters the endpoints that were typed, else this machine's addresses, into the tokens. False: *ret_refusal. */
-bool ela_enter_places(const struct ela_enter *enter, struct ela_inviter *inviter, GString **ret_refusal);
+/*
+ * Enters the endpoints that were typed, else this machine's addresses, into the tokens, and other cores as far as there
+ * is room. is_edge: this node lets nobody in, so its own addresses are left out. False: *ret_refusal.
+ */
+bool ela_enter_places(const struct ela_enter *enter, struct ela_inviter *inviter, bool is_edge, GString **ret_refusal);
 /* When a token that is made now expires. */
 bool ela_enter_expires(const struct ela_enter *enter, uint64_t now_s, uint64_t *ret, GString **ret_refusal);
 uint64_t ela_enter_now(void); /* seconds since 1970 */

@@ -2,6 +2,7 @@
 /* invite: invite and add-node: tokens, a line each on stdout. */
 #include "enter.h"
 #include "inet.h"
+#include "talk.h"
 #include "value.h"
 #include "verbs.h"
 
@@ -112,18 +113,12 @@ static void add_addresses(struct ela_inviter *inviter, const struct ifaddrs *all
 			(void)ela_inviter_add_place(inviter, &place, NULL); /* there is no room, or it is there */
 }
 
-bool ela_enter_places(const struct ela_enter *enter, struct ela_inviter *inviter, GString **ret_refusal)
+/* This machine's, and a warning if nobody far away can call them. */
+static void add_own(struct ela_inviter *inviter)
 {
 	struct ifaddrs *all = NULL;
 	uint32_t global;
 
-	for (char **text = enter->endpoints; *text; text++) {
-		*ret_refusal = add_endpoint(inviter, *text);
-		if (*ret_refusal)
-			return false;
-	}
-	if (*enter->endpoints)
-		return true;
 	(void)getifaddrs(&all); /* none are known then, which is said below */
 	add_addresses(inviter, all, 2);
 	global = ela_inviter_places(inviter);
@@ -137,7 +132,38 @@ bool ela_enter_places(const struct ela_enter *enter, struct ela_inviter *inviter
 				  "its own network alone"
 				: "no address of this machine is known, so whoever has the token cannot call "
 				  "it"); /* nowhere else to say it */
-	return true;
+}
+
+bool ela_enter_places(const struct ela_enter *enter, struct ela_inviter *inviter, bool is_edge, GString **ret_refusal)
+{
+	for (char **text = enter->endpoints; *text; text++) {
+		*ret_refusal = add_endpoint(inviter, *text);
+		if (*ret_refusal)
+			return false;
+	}
+	if (*enter->endpoints)
+		return true;
+	if (!is_edge)
+		add_own(inviter);
+	(void)ela_inviter_add_known(inviter); /* places says how many there are */
+	if (is_edge && ela_inviter_places(inviter) == 0)
+		*ret_refusal = ela_refusal(ELA_CODE_FAILED, "wait until it has met one, or --endpoint HOST:PORT",
+			"this node is an edge, which lets nobody in, and knows no core");
+	return *ret_refusal == NULL;
+}
+
+/* By what its elad says; without one nobody knows. */
+static bool is_edge(const struct ela_network_place *place)
+{
+	struct ela_answer answer = {0};
+	const char *role;
+	bool edge;
+
+	ela_talk(place, "status", NULL, NULL, false, &answer);
+	role = answer.code == ELA_CODE_OK ? ela_json_get_string(ela_json_get(answer.json, "self"), "role") : NULL;
+	edge = role && strcmp(role, "edge") == 0;
+	ela_answer_clear(&answer);
+	return edge;
 }
 
 /* ---- the verbs ---- */
@@ -183,7 +209,7 @@ static int run(const struct ela_enter *enter, const struct ela_network_place *pl
 		if (err != 0)
 			refusal = ela_enter_refusal(err, error, ELA_CODE_CONFIG);
 		else
-			(void)ela_enter_places(enter, inviter, &refusal); /* refusal tells */
+			(void)ela_enter_places(enter, inviter, is_edge(place), &refusal); /* refusal tells */
 	}
 	for (guint i = 0; !refusal && i < n; i++)
 		refusal = make(inviter, rights, expires_s, &tokens[i]);

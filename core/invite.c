@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invite: makes tokens (see invite.h). Control thread. */
 #include "invite.h"
+#include "contacts.h"
 #include "file.h"
 #include "folders.h"
 #include "frame.h"
@@ -232,6 +233,31 @@ int ela_inviter_add_place(struct ela_inviter *inviter, const struct ela_place *p
 	token->cores[token->n_cores].place = *place;
 	memcpy(token->cores[token->n_cores++].x25519, inviter->x25519, 32);
 	return 0;
+}
+
+static bool has_core(const struct ela_token *token, const uint8_t key[32])
+{
+	for (uint32_t i = 0; i < token->n_cores; i++)
+		if (memcmp(token->cores[i].x25519, key, 32) == 0)
+			return true;
+	return false;
+}
+
+uint32_t ela_inviter_add_known(struct ela_inviter *inviter)
+{
+	struct ela_token *token = &inviter->token;
+	struct ela_contacts known;
+	uint32_t n = 0;
+
+	if (ela_contacts_read(&known, inviter->state_fd, NULL) != 0)
+		return 0;
+	for (uint32_t i = 0; i < known.n && token->n_cores < ELA_TOKEN_CORES; i++)
+		if (memcmp(known.v[i].x25519, inviter->x25519, 32) != 0 && !has_core(token, known.v[i].x25519) &&
+			ela_inviter_rank(inviter, &known.v[i].place.addr) != 0) {
+			token->cores[token->n_cores++] = known.v[i];
+			n++;
+		}
+	return n;
 }
 
 /* ---- tokens ---- */

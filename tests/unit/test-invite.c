@@ -4,6 +4,7 @@
  * machines, addresses that are worth to be in one. One thread.
  */
 #include "file.h"
+#include "folders.h"
 #include "inet.h"
 #include "invite.h"
 #include "membership.h"
@@ -415,6 +416,45 @@ static void expect_ports(uint16_t wanted_tcp, uint16_t wanted_udp)
 	ela_inviter_free(inviter);
 }
 
+/* What the state folder has of other cores fills up what is left, one address each; nothing odd is passed on. */
+START_TEST(known_cores)
+{
+	static const struct {
+		uint8_t key;
+		const char *address;
+	} known[] = {
+		{1, "192.0.2.1"}, {1, "10.99.0.1"}, {2, "10.77.0.9"}, {3, "10.99.0.3"}, {4, "2001:db8::4"}, {5, "192.0.2.5"}};
+	struct ela_inviter *inviter;
+	struct ela_token_core cores[G_N_ELEMENTS(known)] = {0};
+	struct ela_token token = {0};
+	g_autoptr(GBytes) bytes = NULL;
+	g_autofree char *file = net_path(here->state, ELA_CORES_FILE), *text = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
+		memset(cores[i].x25519, known[i].key, sizeof cores[i].x25519);
+		cores[i].place = (struct ela_place){.tcp_port = 7450, .udp_port = 7450};
+		ck_assert_int_eq(ela_inet_addr(known[i].address, &cores[i].place.addr), 0);
+	}
+	bytes = ela_token_pack_cores(cores, G_N_ELEMENTS(known));
+	ck_assert(g_file_set_contents(file, g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes), NULL));
+	inviter = inviter_at(NET_NOW);
+	ck_assert_uint_eq(ela_inviter_add_known(inviter), 3);
+	ck_assert_uint_eq(ela_inviter_add_known(inviter), 0); /* there is no more room */
+	ck_assert_int_eq(ela_invite_machine(inviter, "b", EXPIRES, &text, NULL), 0);
+	ck_assert_int_eq(ela_token_parse(text, NET_NOW, &token, NULL), 0);
+	ck_assert_uint_eq(token.n_cores, 3);
+	ck_assert_mem_eq(&token.cores[0], &cores[0], sizeof cores[0]);
+	ck_assert_mem_eq(&token.cores[1], &cores[3], sizeof cores[0]);
+	ck_assert_mem_eq(&token.cores[2], &cores[4], sizeof cores[0]);
+	ela_token_clear(&token);
+	ela_inviter_free(inviter);
+	net_write(here->state, ELA_CORES_FILE, "cut");
+	inviter = inviter_at(NET_NOW);
+	ck_assert_uint_eq(ela_inviter_add_known(inviter), 0);
+	ela_inviter_free(inviter);
+}
+END_TEST
+
 START_TEST(ports)
 {
 	expect_ports(7450, 7450);
@@ -449,6 +489,7 @@ int main(void)
 	tcase_add_test(tc, not_authorised);
 	tcase_add_test(tc, ranks);
 	tcase_add_test(tc, places);
+	tcase_add_test(tc, known_cores);
 	tcase_add_test(tc, ports);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
