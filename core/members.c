@@ -88,6 +88,8 @@ static const char *guest_fault(const struct ela_members *members, const struct m
 	ela_peer_traffic(m->peer, &traffic);
 	if (ela_loop_now(members->node->loop) - m->since_ns >= ELA_GUEST_NS)
 		return "it did not join in time";
+	if (m->peer->current && !m->peer->tx_shadow)
+		return "it hung up";
 	return m->peer->control_bytes + traffic.rx_bytes > ELA_GUEST_BYTES ? "too much before it joined" : NULL;
 }
 

@@ -224,7 +224,9 @@ START_TEST(guests)
 	m = ela_message_new(ELA_PURPOSE_RECORD_GET, ELA_MESSAGE_REQUEST);
 	ela_message_put_number(m, ELA_FIELD_ID, (int64_t)sim_ring_id(world, 1));
 	refused(3, m, ELA_STATUS_REFUSED, "comes first");
-	sim_down(world, 3);
+	sim_down(world, 3); /* it hangs up, and is no guest any more */
+	sim_run(world, 2 * ELA_SEC);
+	ck_assert_ptr_null(sim_peer(world, 0, 3));
 	end();
 }
 END_TEST

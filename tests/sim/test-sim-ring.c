@@ -226,7 +226,7 @@ START_TEST(reunited)
 		sim_up(s, i);
 		sim_run(s, ELA_SEC);
 	}
-	settle(s, FORM_NS);
+	settle(s, 2 * FORM_NS);
 	cut(s, true);
 	sim_run(s, SETTLE_NS);
 	sim_check(s, is_halved(s));
