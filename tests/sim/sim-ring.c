@@ -10,6 +10,7 @@
 #include "invite.h"
 #include "join.h"
 #include "keys.h"
+#include "network-priv.h"
 #include "peer.h"
 #include "value.h"
 
@@ -23,7 +24,7 @@
 #define PREFIX "10.88.0.0/24"
 
 /*
- * The network: the folder of node k is dir/nk. It lies in the tree as SIM_RING_TAR, for signatures of RSA keys are
+ * The network: the folder of node k is dir/nk, as a guest dir/gk. It lies in the tree as SIM_RING_TAR, for signatures of RSA keys are
  * never the same twice, and with them the network's id, all IDs and so the ring would differ from run to run. With
  * ELA_SIM_RING_MAKE=FILE in the environment it is made anew and written there.
  */
@@ -41,9 +42,9 @@ static void must(bool holds, const char *what, const GError *error)
 		g_error("%s: %s", what, error ? error->message : "failed");
 }
 
-static char *made_folder(uint32_t k)
+static char *made_folder(uint32_t k, bool is_guest)
 {
-	return g_strdup_printf("%s/n%u", made.dir, k);
+	return g_strdup_printf("%s/%c%u", made.dir, is_guest ? 'g' : 'n', k);
 }
 
 static void run(const char *format, ...) G_GNUC_PRINTF(1, 2);
@@ -101,7 +102,7 @@ static void make_founder(void)
 	g_autofree char *folder = NULL;
 	g_autoptr(GError) error = NULL;
 
-	folder = made_folder(0);
+	folder = made_folder(0, false);
 	must(g_mkdir(folder, 0700) == 0, folder, NULL);
 	found.outfit.config_dir = found.outfit.state_dir = folder;
 	found.outfit.cipher = "aead";
@@ -138,13 +139,13 @@ static void make_machine(const char *from, const char *folder, const char *name,
 	ela_token_clear(&token);
 }
 
-static void make_joiner(uint32_t k)
+static void make_joiner(uint32_t k, bool is_guest)
 {
-	g_autofree char *founder = made_folder(0), *folder = made_folder(k), *name = NULL, *user = NULL;
+	g_autofree char *founder = made_folder(0, false), *folder = made_folder(k, is_guest), *name = NULL, *user = NULL;
 
 	name = g_strdup_printf("n%u", k);
 	user = g_strdup_printf("u%u", k);
-	make_machine(founder, folder, name, made.guests >> k & 1 ? user : NULL);
+	make_machine(founder, folder, name, is_guest ? user : NULL);
 }
 
 static void read_id(void)
@@ -167,15 +168,13 @@ static void make(void)
 	(void)atexit(remove_made); /* else it stays for whoever cleans /tmp */
 	if (!fresh) {
 		run("tar -xf '%s' -C '%s'", SIM_RING_TAR, made.dir);
-		for (uint32_t k = 1; k < SIM_RING_MAX; k++)
-			if (made.guests >> k & 1) { /* of those the keys are new each time */
-				run("rm -rf '%s/n%u'", made.dir, k);
-				make_joiner(k);
-			}
 	} else {
 		make_founder();
 		for (uint32_t k = 1; k < SIM_RING_MAX; k++)
-			make_joiner(k);
+			make_joiner(k, false);
+		for (uint32_t k = 1; k < SIM_RING_MAX; k++)
+			if (SIM_RING_GUESTS >> k & 1)
+				make_joiner(k, true);
 		run("tar --owner=0 --group=0 --sort=name -cf '%s' -C '%s' .", fresh, made.dir);
 	}
 	read_id();
@@ -198,7 +197,7 @@ void sim_ring_folder(struct sim_node *n)
 
 	if (!made.dir)
 		make();
-	from = made_folder(n->number);
+	from = made_folder(n->number, made.guests >> n->number & 1);
 	run("cp -a '%s' '%s/n%u'", from, n->sim->dir, n->number);
 	read_key(n);
 	n->state_fd = -1;
@@ -207,6 +206,13 @@ void sim_ring_folder(struct sim_node *n)
 void sim_ring_remove(struct sim_node *n)
 {
 	run("rm -rf '%s/n%u'", n->sim->dir, n->number);
+}
+
+uint32_t sim_ring_host(const struct sim_node *n)
+{
+	uint32_t address = n->network->lease.address;
+
+	return address ? address & 0xff : n->host;
 }
 
 void sim_ring_ini(const struct sim_node *n, GString *ini)
@@ -218,7 +224,7 @@ void sim_ring_ini(const struct sim_node *n, GString *ini)
 		g_string_append_printf(ini, "\nbootstrap = %s", n->spec.bootstrap);
 	g_string_append_printf(ini,
 		"\nprefix = " PREFIX "\n[node]\nname = n%u\naddress = 10.88.0.%u\nprivate-key-file = node.key\nrole = %s\n",
-		n->number, n->number + 1, n->spec.role);
+		n->number, n->spec.wish ? n->spec.wish : n->number + 1, n->spec.role);
 }
 
 void sim_ring_open(struct sim_node *n)
@@ -232,6 +238,7 @@ void sim_ring_open(struct sim_node *n)
 	n->network = ela_network_new(n->node, &disk, n->state_fd, &error);
 	if (!n->network)
 		sim_fail(n->sim, __FILE__, __LINE__, "node %u: %s", n->number, error->message);
+	memcpy(n->node_hash, n->network->self.node_hash, ELA_HASH_LEN);
 	must(ela_mem_addr(n->underlay, 0, &place.addr) == 0, "place", NULL);
 	ela_network_set_places(n->network, &place, 1);
 }
@@ -286,7 +293,7 @@ void sim_ring_knows(struct sim *s, uint32_t i, uint32_t core)
 
 void sim_ring_guests(uint64_t nodes)
 {
-	must(!made.dir || made.guests == nodes, "the network is there", NULL);
+	must((nodes & ~(uint64_t)SIM_RING_GUESTS) == 0, "guests", NULL);
 	made.guests = nodes;
 }
 
@@ -319,17 +326,21 @@ void sim_ring_forget_cores(struct sim *s, uint32_t i)
 
 uint32_t sim_ring_id(const struct sim *s, uint32_t i)
 {
-	const uint8_t ip4[4] = {10, 88, 0, (uint8_t)(i + 1)};
+	const uint8_t ip4[4] = {10, 88, 0, (uint8_t)sim_host(s, i)};
 	uint32_t id = 0;
 
-	(void)s;
 	must(ela_node_id(made.id, ip4, &id) == 0, "id", NULL);
 	return id;
 }
 
+static bool is_up(const struct sim *s, uint32_t i)
+{
+	return s->nodes[i].node && !s->nodes[i].out;
+}
+
 static bool is_core(const struct sim *s, uint32_t i)
 {
-	return s->nodes[i].node && strcmp(s->nodes[i].spec.role, "core") == 0;
+	return is_up(s, i) && strcmp(s->nodes[i].spec.role, "core") == 0;
 }
 
 /* The k-th core clockwise at or after the ID, by nothing but the list of nodes. */
@@ -363,7 +374,7 @@ static uint32_t count_cores(const struct sim *s)
 	return n;
 }
 
-/* Each record, with its role, and countersigned unless its node is the only core. */
+/* Each record, with its key and role, and countersigned unless its node is the only core. */
 static bool knows_all(const struct sim *s, uint32_t i)
 {
 	uint32_t up = 0;
@@ -371,11 +382,12 @@ static bool knows_all(const struct sim *s, uint32_t i)
 	for (uint32_t k = 0; k < s->n; k++) {
 		const struct ela_known *known;
 
-		if (!s->nodes[k].node)
+		if (!is_up(s, k))
 			continue;
 		up++;
 		known = ela_directory_find(s->nodes[i].node->directory, sim_ring_id(s, k));
-		if (!known || known->lease.role != (is_core(s, k) ? ELA_LEASE_CORE : ELA_LEASE_EDGE) ||
+		if (!known || memcmp(known->lease.node_hash, s->nodes[k].node_hash, ELA_HASH_LEN) != 0 ||
+			known->lease.role != (is_core(s, k) ? ELA_LEASE_CORE : ELA_LEASE_EDGE) ||
 			(known->since_s == 0 && (!is_core(s, k) || count_cores(s) > 1)))
 			return false;
 	}
@@ -394,6 +406,22 @@ static bool has_parents(struct sim *s, uint32_t i)
 	return view.spare && view.spare->id == naive_core(s, sim_ring_id(s, i), 1) && view.spare->tx_shadow;
 }
 
+/* The ring as the node has it is that of all cores: rising IDs, each once. */
+static bool knows_ring(const struct sim *s, uint32_t i)
+{
+	const struct ela_cores *cores = ela_directory_cores(s->nodes[i].node->directory);
+	uint32_t id = 0;
+
+	if (cores->n != count_cores(s))
+		return false;
+	for (uint32_t k = 0; k < cores->n; k++) {
+		id = naive_core(s, k ? id + 1 : 0, 0);
+		if (cores->ids[k] != id)
+			return false;
+	}
+	return true;
+}
+
 /* What one node lacks; NULL: nothing. */
 static const char *lacks(struct sim *s, uint32_t i)
 {
@@ -404,13 +432,15 @@ static const char *lacks(struct sim *s, uint32_t i)
 		return "it is not in";
 	if (!knows_all(s, i))
 		return "it does not know all, or what is no more";
+	if (!knows_ring(s, i))
+		return "its ring is another one";
 	return is_core(s, i) || has_parents(s, i) ? NULL : "its parent or spare is not the ring's";
 }
 
 void sim_ring_explain(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->n; i++) {
-		const char *text = s->nodes[i].node ? lacks(s, i) : NULL;
+		const char *text = is_up(s, i) ? lacks(s, i) : NULL;
 
 		if (!text)
 			continue;
@@ -421,7 +451,7 @@ void sim_ring_explain(struct sim *s)
 
 			(void)fprintf(stderr, "#   of %u, a%s: %s\n", k,
 				is_core(s, k)      ? " core"
-				: s->nodes[k].node ? "n edge"
+				: is_up(s, k) ? "n edge"
 								   : " dead node",
 				!known                                ? "nothing"
 				: known->since_s == 0                 ? "not countersigned"
@@ -434,7 +464,7 @@ void sim_ring_explain(struct sim *s)
 bool sim_ring_settled(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->n; i++)
-		if (s->nodes[i].node && lacks(s, i))
+		if (is_up(s, i) && lacks(s, i))
 			return false;
 	return true;
 }

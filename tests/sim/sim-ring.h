@@ -17,7 +17,11 @@
 
 /* n nodes, bit k of edges: node k is an edge, else a core. All are down. */
 struct sim *sim_ring_new(uint64_t seed, uint32_t n, uint64_t edges);
-/* Bit k: node k is the first of a user "uK" of its own, whom the founder invited. Before the first world of a process.
+#define SIM_RING_GUESTS 0x1eu /* nodes that can be guests */
+
+/*
+ * Bit k: node k of the worlds to come is the first of a user "uK" of its own, whom the founder invited. Of
+ * SIM_RING_GUESTS.
  */
 void sim_ring_guests(uint64_t nodes);
 /* Node i, which is down, becomes a further machine of the user of node `from`, who is in. */
@@ -39,6 +43,7 @@ uint32_t sim_ring_id(const struct sim *s, uint32_t i);
 /* ---- for sim.c ---- */
 
 void sim_ring_folder(struct sim_node *n);
+uint32_t sim_ring_host(const struct sim_node *n);
 void sim_ring_ini(const struct sim_node *n, GString *ini);
 void sim_ring_open(struct sim_node *n);
 void sim_ring_call(struct sim_node *n);

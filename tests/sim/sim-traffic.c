@@ -67,14 +67,15 @@ static uint8_t stream_byte(const struct sim *s, uint32_t from, uint32_t to, uint
 	return (uint8_t)(mix(s->seed + (uint64_t)from * 1000003u + to * 7919u + (at >> 3)) >> (at & 7) * 8);
 }
 
-static void put_ip(uint8_t *p, uint32_t from, uint32_t to, uint32_t len, uint8_t proto, uint16_t id)
+static void put_ip(
+	const struct sim *s, uint8_t *p, uint32_t from, uint32_t to, uint32_t len, uint8_t proto, uint16_t id)
 {
 	const uint8_t head[12] = {
 		0x45, 0, (uint8_t)(len >> 8), (uint8_t)len, (uint8_t)(id >> 8), (uint8_t)id, 0x40, 0, 64, proto};
 
 	memcpy(p, head, sizeof head);
-	memcpy(p + 12, (const uint8_t[]){10, 88, 0, (uint8_t)(from + 1)}, 4);
-	memcpy(p + 16, (const uint8_t[]){10, 88, 0, (uint8_t)(to == SIM_MAX_NODES ? 255 : to + 1)}, 4);
+	memcpy(p + 12, (const uint8_t[]){10, 88, 0, (uint8_t)sim_host(s, from)}, 4);
+	memcpy(p + 16, (const uint8_t[]){10, 88, 0, (uint8_t)(to == SIM_MAX_NODES ? 255 : sim_host(s, to))}, 4);
 	ela_csum_ip4(p, 20);
 }
 
@@ -93,7 +94,7 @@ static void make_udp(const struct sim *s, uint8_t *p, uint32_t from, uint32_t to
 		htons((uint16_t)(4000 + from)), htons((uint16_t)(4100 + to)), htons((uint16_t)(len - 20))};
 	uint64_t fill = mix(s->seed ^ (uint64_t)from << 48 ^ (uint64_t)to << 40 ^ k);
 
-	put_ip(p, from, to, len, 17, (uint16_t)k);
+	put_ip(s, p, from, to, len, 17, (uint16_t)k);
 	memcpy(p + 20, head, sizeof head);
 	memcpy(p + SIM_HEAD, SIM_MARKER, SIM_MARKER_LEN);
 	p[SIM_HEAD + 13] = (uint8_t)from;
@@ -165,7 +166,7 @@ void sim_send_tcp(struct sim *s, uint32_t from, uint32_t to, uint32_t len, uint3
 	struct ela_packet pkt = {.data = bytes, .len = TCP_HEAD + len};
 	const uint16_t ports[2] = {htons((uint16_t)(5000 + from)), htons((uint16_t)(5100 + to))};
 
-	put_ip(bytes, from, to, TCP_HEAD + len, 6, (uint16_t)at);
+	put_ip(s, bytes, from, to, TCP_HEAD + len, 6, (uint16_t)at);
 	memcpy(bytes + 20, ports, sizeof ports);
 	ela_put32(bytes + 24, at);
 	ela_put32(bytes + 28, 1);
@@ -304,7 +305,7 @@ static void take_tcp(struct sim *s, uint32_t at, const struct ela_packet *pkt)
 	struct sim_pair *pair;
 
 	sim_check(s, from < s->n && to == at, "a segment from %u to %u came to %u", from, to, at);
-	sim_equal(s, p[15], from + 1);
+	sim_equal(s, p[15], sim_host(s, from));
 	pair = &s->pairs[from][to];
 	sim_check(s, (uint64_t)seq + len <= pair->bytes->len, "a segment that nobody sent came");
 	for (uint32_t i = 0; i < len; i++) {
@@ -324,8 +325,8 @@ static void take_icmp(struct sim *s, uint32_t at, const struct ela_packet *pkt)
 	const uint8_t *p = pkt->data;
 
 	sim_check(s, pkt->len >= 56 && p[20] == 3, "an ICMP message that nobody asked for");
-	sim_equal(s, p[19], at + 1);
-	sim_check(s, p[28] == 0x45 && p[28 + 15] == at + 1, "it quotes what this node did not send");
+	sim_equal(s, p[19], sim_host(s, at));
+	sim_check(s, p[28] == 0x45 && p[28 + 15] == sim_host(s, at), "it quotes what this node did not send");
 	if (p[21] == 4) {
 		n->too_big++;
 		n->icmp_mtu = ela_get16(p + 26);

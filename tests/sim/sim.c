@@ -7,6 +7,7 @@
  */
 #include "sim.h"
 #include "sim-ring.h"
+#include "sim-watch.h"
 
 #include "copies.h"
 #include "crypto.h"
@@ -200,6 +201,7 @@ void sim_up(struct sim *s, uint32_t i)
 	struct sim_node *n = &s->nodes[i];
 	GError *error = NULL;
 
+	n->lives++;
 	n->log = ela_log_new(log_level(), write_log, n);
 	n->config = load(s, n, 0);
 	n->node = ela_node_new(n->config, s->loop, n->log, 0, &error);
@@ -228,6 +230,7 @@ void sim_down(struct sim *s, uint32_t i)
 {
 	struct sim_node *n = &s->nodes[i];
 
+	n->host = sim_host(s, i);
 	if (n->network)
 		sim_ring_close(n);
 	ela_node_free(n->node);
@@ -341,6 +344,7 @@ struct sim *sim_new(uint64_t seed, uint32_t n, const struct sim_spec *spec)
 
 		node->sim = s;
 		node->number = i;
+		node->host = i + 1;
 		if (spec)
 			node->spec = *spec;
 		if (!spec || !spec->knows)
@@ -375,6 +379,7 @@ void sim_free(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->n; i++)
 		sim_down(s, i);
+	sim_watch_free(s);
 	sim_traffic_free(s);
 	s->loop->ops->timer_free(s->poll);
 	while (ela_loop_virtual_step(s->loop)) /* posts of nodes that are gone */
@@ -454,6 +459,7 @@ static bool advance(struct sim *s, uint64_t until_ns)
 	uint64_t next;
 
 	settle(s);
+	sim_watch_look(s);
 	next = ela_loop_virtual_next(s->loop);
 	if (next > until_ns)
 		return false;
@@ -486,6 +492,13 @@ bool sim_run_until(struct sim *s, bool (*done)(struct sim *s), uint64_t ns)
 }
 
 /* ---- looking ---- */
+
+uint32_t sim_host(const struct sim *s, uint32_t i)
+{
+	const struct sim_node *n = &s->nodes[i];
+
+	return n->network ? sim_ring_host(n) : n->host;
+}
 
 uint64_t sim_counter(struct sim *s, uint32_t i, const char *name)
 {

@@ -11,6 +11,7 @@
 
 #include "loop.h"
 #include "node.h"
+#include "object.h"
 #include "state.h"
 
 #include <check.h>
@@ -40,6 +41,7 @@ struct sim_spec {
 	uint32_t keepalive_s;
 	const char *role;      /* core or edge: a node of a network with a ring (sim-ring.h); NULL: of static peers */
 	const char *bootstrap; /* of one in a ring: what ela.ini has; NULL: nothing */
+	uint32_t wish;         /* last byte of the overlay address that it wishes there; 0 = its own number's */
 	uint64_t knows;        /* bit k: has a [peer] section for node k */
 	uint64_t dials;        /* bit k: with an endpoint */
 };
@@ -49,14 +51,18 @@ struct sim_node {
 	uint32_t number;
 	struct sim_spec spec;
 	char underlay[32]; /* where it listens; ela_mem_move() changes what is true, not this */
+	uint32_t host;     /* last byte of its overlay address when it was down last; sim_host() */
 	uint8_t key[ELA_KEY_LEN];
 	char public_text[48];
+	uint8_t node_hash[ELA_HASH_LEN]; /* of its signing key; of one in a ring, once it was started */
 	struct ela_log *log;
 	struct ela_config *config;
 	struct ela_node *node;       /* NULL = down */
 	struct ela_network *network; /* of one in a ring */
 	int state_fd;                /* its state folder */
 	bool held;                   /* it calls node 0 and does not ask to be let in: the test speaks for it */
+	bool out;                    /* its user was revoked: nobody counts on it any more */
+	uint32_t lives;              /* how often it was started */
 	struct ela_mem_device *device;
 	bool turn; /* it may have something to do */
 	/* what its device was given that no node sent */
@@ -101,7 +107,8 @@ struct sim {
 	uint64_t n_frames;
 	/* Called for each whole frame; false = the datagram train it is in is lost. */
 	bool (*on_frame)(struct sim *s, const struct ela_mem_seen *seen, const uint8_t *frame, uint32_t len);
-	void *data; /* the test's */
+	struct sim_watch *watch; /* sim-watch.h; NULL: nobody looks */
+	void *data;              /* the test's */
 	uint8_t buf[65536 + 256];
 };
 
@@ -139,6 +146,8 @@ bool sim_run_until(struct sim *s, bool (*done)(struct sim *s), uint64_t ns);
 uint64_t sim_now(struct sim *s);
 uint64_t sim_random(struct sim *s, uint64_t below);
 uint64_t sim_counter(struct sim *s, uint32_t i, const char *name);
+/* The last byte of the node's overlay address: it is 10.88.0.that. Down, as it was. */
+uint32_t sim_host(const struct sim *s, uint32_t i);
 /* Sum of all drop-* counters. */
 uint64_t sim_drops(struct sim *s, uint32_t i);
 /* The peer k of node i in core; NULL when it has none. */
