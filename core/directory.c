@@ -300,11 +300,14 @@ int ela_directory_record_compare(struct ela_directory *d, const void *a, uint32_
 
 /* ---- what counts ---- */
 
-/* But for the sequence. A new incarnation is news: its node has lost all sessions. */
+/*
+ * But for the sequence. A new incarnation is news: its node has lost all sessions. So is a countersignature that is
+ * gone, which the length tells: the home may give another.
+ */
 static bool same_news(const struct ela_known *a, const struct ela_known *b)
 {
-	return a->via == b->via && a->since_s == b->since_s && a->lease.incarnation == b->lease.incarnation &&
-		   ela_lease_same(&a->lease, &b->lease);
+	return a->via == b->via && a->since_s == b->since_s && a->len == b->len &&
+		   a->lease.incarnation == b->lease.incarnation && ela_lease_same(&a->lease, &b->lease);
 }
 
 /* struct ela_known.before_ns */

@@ -53,6 +53,7 @@ struct ela_network {
 	/* Its place in the network. */
 	struct ela_own_record_ops record_ops;
 	struct ela_own_record *record;
+	uint64_t uncounted_ns;                     /* since when its countersignature counts for nothing; 0: it counts */
 	struct ela_timer *renew;                   /* when the own record is due, or something could not be written */
 	struct ela_place places[ELA_LEASE_PLACES]; /* of this machine, if it was told */
 	uint32_t n_places;

@@ -20,6 +20,7 @@
 #define KEPT_MAX 64u          /* records and credentials that wait for something */
 #define LOST_NS (3 * ELA_SEC) /* a parent may be about to be found */
 #define FLUSH_NS (60 * ELA_SEC)
+#define UNCOUNTED_NS (30 * ELA_SEC) /* after a start the home may only not be known yet */
 
 static uint64_t now_ns(const struct ela_network *network)
 {
@@ -32,11 +33,41 @@ void ela_network_chore(struct ela_network *network)
 }
 /* ---- the own record ---- */
 
+/* Is the home that countersigned it one that this node trusts? Its word counts until it is revoked. */
+static bool mark_counts(const struct ela_network *network)
+{
+	const struct ela_known *own = ela_network_own_record(network);
+	struct ela_lease_bytes parts;
+	struct ela_standing standing;
+
+	if (!own || ela_lease_split(own->bytes, own->len, &parts, NULL) != 0 || parts.mark.kind == 0)
+		return true;
+	return ela_membership_check_record(network->membership, own->bytes, own->len, &standing, NULL) == 0 &&
+		   standing.since_s != 0;
+}
+
+/* Who has a word that counts for nothing is as good as without one, and would never be given another. */
+static void check_mark(struct ela_network *network)
+{
+	uint64_t at_ns = now_ns(network);
+
+	if (mark_counts(network)) {
+		network->uncounted_ns = 0;
+		return;
+	}
+	if (network->uncounted_ns == 0)
+		network->uncounted_ns = at_ns;
+	else if (at_ns - network->uncounted_ns >= UNCOUNTED_NS)
+		ela_own_record_uncountersigned(network->record);
+}
+
 static void renew(void *data)
 {
 	struct ela_network *network = data;
-	uint64_t next_ns = ela_own_record_turn(network->record, now_ns(network));
+	uint64_t next_ns;
 
+	check_mark(network);
+	next_ns = ela_own_record_turn(network->record, now_ns(network));
 	(void)ela_own_record_flush(network->record);
 	(void)ela_membership_flush(network->membership); /* what fails is tried again, and told by health */
 	if (network->generation != ela_membership_generation(network->membership))

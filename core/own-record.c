@@ -233,6 +233,14 @@ int ela_own_record_countersigned(
 	return 0;
 }
 
+void ela_own_record_uncountersigned(struct ela_own_record *o)
+{
+	if (!o->mark)
+		return;
+	drop_mark(o);
+	o->is_news = true;
+}
+
 /* Ours, or older: copies that are under way. What comes back may have the home's countersignature behind it. */
 static bool is_known(const struct ela_own_record *o, const struct ela_lease *lease, const void *bytes, uint32_t len)
 {

@@ -57,6 +57,11 @@ int ela_own_record_say(struct ela_own_record *o, const struct ela_lease *lease, 
  */
 int ela_own_record_countersigned(
 	struct ela_own_record *o, const uint8_t home_key[32], const void *bytes, uint32_t len, GError **error);
+/*
+ * The countersignature counts for nothing any more, for its home is out: the next records go without it, and the home
+ * of now gives another one.
+ */
+void ela_own_record_uncountersigned(struct ela_own_record *o);
 /* Publishes what is due. When to call next; UINT64_MAX: there is nothing to say. */
 uint64_t ela_own_record_turn(struct ela_own_record *o, uint64_t now_ns);
 /* Says good-bye, unless nothing was said yet or the node is silent. Nothing more follows until say(). */

@@ -24,14 +24,15 @@
 #define PREFIX "10.88.0.0/24"
 
 /*
- * The network: the folder of node k is dir/nk, as a guest dir/gk. It lies in the tree as SIM_RING_TAR, for signatures of RSA keys are
- * never the same twice, and with them the network's id, all IDs and so the ring would differ from run to run. With
- * ELA_SIM_RING_MAKE=FILE in the environment it is made anew and written there.
+ * The network: the folder of node k is dir/nk, as a guest dir/gk. It lies in the tree as SIM_RING_TAR, for signatures
+ * of RSA keys are never the same twice, and with them the network's id, all IDs and so the ring would differ from run
+ * to run. With ELA_SIM_RING_MAKE=FILE in the environment it is made anew and written there.
  */
 static struct {
 	char *dir;
 	uint8_t id[ELA_NETWORK_LEN];
 	uint64_t guests;
+	uint32_t ids[256]; /* of nodes, by the last byte of their addresses, as far as they were asked for */
 } made;
 
 static bool disk_is_full;
@@ -327,9 +328,12 @@ void sim_ring_forget_cores(struct sim *s, uint32_t i)
 uint32_t sim_ring_id(const struct sim *s, uint32_t i)
 {
 	const uint8_t ip4[4] = {10, 88, 0, (uint8_t)sim_host(s, i)};
-	uint32_t id = 0;
+	uint32_t id = made.ids[ip4[3]];
 
+	if (id != 0)
+		return id;
 	must(ela_node_id(made.id, ip4, &id) == 0, "id", NULL);
+	made.ids[ip4[3]] = id;
 	return id;
 }
 
@@ -437,6 +441,15 @@ static const char *lacks(struct sim *s, uint32_t i)
 	return is_core(s, i) || has_parents(s, i) ? NULL : "its parent or spare is not the ring's";
 }
 
+static void explain_parents(struct sim *s, uint32_t i)
+{
+	struct ela_network_view view;
+
+	ela_network_view(s->nodes[i].network, &view);
+	(void)fprintf(stderr, "#   parent %s, of the ring %08x; spare %s, %08x\n", view.parent ? view.parent->name : "-",
+		naive_core(s, sim_ring_id(s, i), 0), view.spare ? view.spare->name : "-", naive_core(s, sim_ring_id(s, i), 1));
+}
+
 void sim_ring_explain(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->n; i++) {
@@ -446,13 +459,14 @@ void sim_ring_explain(struct sim *s)
 			continue;
 		(void)fprintf(
 			stderr, "# node %u: %s (%u records)\n", i, text, ela_directory_count(s->nodes[i].node->directory));
+		explain_parents(s, i);
 		for (uint32_t k = 0; k < s->n; k++) {
 			const struct ela_known *known = ela_directory_find(s->nodes[i].node->directory, sim_ring_id(s, k));
 
-			(void)fprintf(stderr, "#   of %u, a%s: %s\n", k,
-				is_core(s, k)      ? " core"
+			(void)fprintf(stderr, "#   of %u, %08x, a%s: %s\n", k, sim_ring_id(s, k),
+				is_core(s, k) ? " core"
 				: is_up(s, k) ? "n edge"
-								   : " dead node",
+							  : " dead node",
 				!known                                ? "nothing"
 				: known->since_s == 0                 ? "not countersigned"
 				: known->lease.role == ELA_LEASE_CORE ? "a core"

@@ -436,6 +436,17 @@ static void arm_poll(struct sim *s)
 	s->loop->ops->timer_set(s->poll, wait_ns == UINT64_MAX ? 0 : sim_now(s) + wait_ns);
 }
 
+/* Nothing takes so many steps at one moment, unless it goes round in circles. */
+static void count_step(struct sim *s)
+{
+	uint64_t now_ns = sim_now(s);
+
+	if (s->step_ns != now_ns)
+		s->n_steps = 0;
+	s->step_ns = now_ns;
+	sim_check(s, ++s->n_steps < 1000000, "time stands still");
+}
+
 static void settle(struct sim *s)
 {
 	bool did;
@@ -444,10 +455,13 @@ static void settle(struct sim *s)
 		did = false;
 		while (ela_loop_virtual_step(s->loop)) {
 			turn_all(s); /* whatever control did may concern its lanes */
+			count_step(s);
 			did = true;
 		}
-		while (turn_nodes(s)) /* lanes are quicker than control */
+		while (turn_nodes(s)) { /* lanes are quicker than control */
+			count_step(s);
 			did = true;
+		}
 		did |= sim_collect(s);
 	} while (did);
 	arm_poll(s);

@@ -90,6 +90,7 @@ struct sim_pair {
 
 struct sim {
 	uint64_t seed, random;
+	uint64_t step_ns, n_steps; /* how many steps there were at that moment */
 	uint32_t n;
 	char *dir;
 	struct ela_loader *loader;

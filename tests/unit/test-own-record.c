@@ -402,6 +402,16 @@ START_TEST(test_countersigned)
 	say_now();
 	ck_assert_uint_eq(since(), 1000);
 	check_out(2, 1);
+	ela_own_record_uncountersigned(o);
+	ck_assert_uint_eq(turn(), now_ns + ELA_SEC);
+	now_ns += ELA_SEC;
+	(void)turn();
+	ck_assert_uint_eq(since(), 0);
+	ck_assert_int_eq(open_again(state_fd, NULL), 0);
+	say_now();
+	ck_assert_uint_eq(since(), 0); /* nor does the disk have it */
+	ck_assert_int_eq(countersigned(good, 2), 0);
+	say_now();
 	said.id = elsewhere.id; /* it was about another ID */
 	said.address = elsewhere.address;
 	say_now();
