@@ -257,6 +257,8 @@ static void enter(struct ela_joining *joining, const struct ela_found_role *foun
 	if (found->role == ELA_LEASE_CORE) {
 		lease.n_places = found->n_places;
 		memcpy(lease.places, found->places, sizeof lease.places);
+		if (lease.n_places == 0) /* asked through a relay, nobody saw where it is */
+			lease.n_places = ela_network_places(network, lease.places);
 	}
 	(void)g_strlcpy(network->reason, found->reason, sizeof network->reason); /* of the same size */
 	if (ela_network_enter(network, &lease, &error) != 0) {
