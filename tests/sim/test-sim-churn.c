@@ -261,7 +261,7 @@ END_TEST
 
 static void fill(Suite *suite)
 {
-	sim_add(suite, lives, 10);
+	sim_add(suite, lives, 5);
 }
 
 int main(void)
