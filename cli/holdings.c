@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SPREAD_TRIES 40
+#define SPREAD_US 50000
+
 typedef int (*offer_fn)(struct ela_membership *m, const void *bytes, size_t len, GError **error);
 
 /* ---- from elad ---- */
@@ -167,6 +170,20 @@ static GString *offer_request(GBytes *list)
 	return request;
 }
 
+/* This node may die now, and the network has the list all the same: one neighbour is enough, for he tells his. */
+static bool has_spread(const struct ela_network_place *place)
+{
+	struct ela_answer answer = {0};
+	const struct ela_json *list;
+	bool has;
+
+	ela_talk(place, "status", NULL, NULL, false, &answer);
+	list = answer.json ? ela_json_get(ela_json_get(answer.json, "network"), "list") : NULL;
+	has = !list || ela_json_get_number(list, "neighbours", 0) < 1 || ela_json_get_number(list, "held_by", 1) >= 1;
+	ela_answer_clear(&answer);
+	return has;
+}
+
 static GString *give_to_elad(const struct ela_holdings *holdings, GBytes *list)
 {
 	struct ela_answer answer = {0};
@@ -176,6 +193,8 @@ static GString *give_to_elad(const struct ela_holdings *holdings, GBytes *list)
 	if (answer.code != ELA_CODE_OK)
 		refusal = g_string_new_len(answer.text->str, (gssize)answer.text->len);
 	ela_answer_clear(&answer);
+	for (int i = 0; !refusal && i < SPREAD_TRIES && !has_spread(holdings->place); i++)
+		g_usleep(SPREAD_US);
 	return refusal;
 }
 

@@ -19,7 +19,7 @@ struct ela_holdings {
 
 /* place is borrowed. False: *ret_refusal says why. */
 bool ela_holdings_get(const struct ela_network_place *place, struct ela_holdings *ret, GString **ret_refusal);
-/* To elad, or into the folder. NULL: it has it. */
+/* To elad, or into the folder. NULL: it has it, and so has a neighbour of it, unless none takes it within 2 s. */
 GString *ela_holdings_give(struct ela_holdings *holdings, GBytes *list);
 void ela_holdings_clear(struct ela_holdings *holdings);
 

@@ -166,6 +166,7 @@ static void welcome(const struct asked *asked, uint32_t address)
 	ela_network_addresses(network, address, &ip4, &ip6);
 	ela_message_put_addr(reply, ELA_FIELD_ADDRESS, &ip4);
 	put_record(reply, ELA_FIELD_CORE, ela_network_own_record(network));
+	ela_message_put_number(reply, ELA_FIELD_TIME, (int64_t)MIN(ela_network_wall_s(network), UINT32_MAX));
 	answer(asked, reply);
 }
 

@@ -17,6 +17,7 @@
 #define ROLE_NS (700 * ELA_MSEC)
 #define CALL_NS (5 * ELA_SEC) /* a round of calling; then others are called */
 #define REST_MOST_NS (30 * ELA_SEC)
+#define OUT_NS (600 * ELA_SEC) /* who was revoked calls that often: a new owner, or a new list, may let him in */
 #define KEEPALIVE_NS (25 * ELA_SEC)
 #define ENDPOINTS_MAX 8u
 #define CALLS_MAX 3u   /* cores that are called at once */
@@ -29,6 +30,7 @@ enum step {
 	STEP_CALLING,  /* handshakes with up to CALLS_MAX cores */
 	STEP_SHOWING,  /* NodeAuthentication */
 	STEP_LEARNING, /* list and enrolments */
+	STEP_HEARING,  /* the same, from who refused: maybe it says why */
 	STEP_ROLE,     /* classification, for ROLE_NS: whoever is reached knows it by then, and others are edges */
 	STEP_ENTERING, /* NodeJoin */
 };
@@ -59,6 +61,7 @@ struct ela_joining {
 	GBytes *credential; /* the core's */
 	GBytes *record;     /* likewise */
 	uint32_t core_id;   /* its node ID; 0 = it did not say */
+	char refusal[160];  /* what it said; cut: it is for people */
 };
 
 static void turn(void *data);
@@ -147,17 +150,19 @@ static void G_GNUC_PRINTF(2, 3) fail(struct ela_joining *joining, const char *fo
 	va_end(args);
 	ela_logf_limited(network->node->log, ela_loop_now(loop_of(joining)), ELA_LOG_WARN, "joining",
 		"failed peer=%s reason=\"%s\"", peer ? peer->name : "none", reason);
+	ela_network_check_oneself(network);
 	end_conversation(joining);
 	if (joining->is_meeting) { /* nothing that this node needs */
 		be_done(joining);
 		ela_network_chore(network);
 		return;
 	}
-	memcpy(network->missing, reason, sizeof reason);
+	if (!network->is_out) /* which says more than that nobody lets it in */
+		memcpy(network->missing, reason, sizeof reason);
 	ela_roles_cancel(network->roles);
 	hang_up(joining);
 	loop_of(joining)->ops->random(loop_of(joining), &random, sizeof random);
-	joining->rest_ns = CLAMP(2 * joining->rest_ns, ELA_SEC, REST_MOST_NS);
+	joining->rest_ns = network->is_out ? OUT_NS : CLAMP(2 * joining->rest_ns, ELA_SEC, REST_MOST_NS);
 	step_to(joining, STEP_RESTING, joining->rest_ns / 2 + random % joining->rest_ns);
 }
 
@@ -416,6 +421,24 @@ static void on_learnt(void *data, int err)
 		choose_role(joining);
 }
 
+/* Who is wrong cannot be known; a person can. */
+static void compare_clocks(const struct ela_joining *joining, const struct ela_message *reply)
+{
+	struct ela_network *network = joining->network;
+	uint64_t now_ns = ela_loop_now(loop_of(joining));
+	int64_t time_s, ahead_s;
+
+	network->has_clock = ela_message_number(reply, ELA_FIELD_TIME, &time_s);
+	if (!network->has_clock)
+		return;
+	network->clock_s = time_s - (int64_t)(now_ns / ELA_SEC);
+	ahead_s = ela_network_clock_ahead_s(network);
+	if (ahead_s != 0)
+		ela_logf_limited(network->node->log, now_ns, ELA_LOG_WARN, "joining",
+			"clocks-differ peer=%s ahead_s=%" G_GINT64_FORMAT " remedy=\"set this machine's clock, or the core's\"",
+			core_of(joining)->name, ahead_s);
+}
+
 static int take_welcome(
 	struct ela_joining *joining, const struct ela_message *reply, struct ela_list_head *ret_head, GError **error)
 {
@@ -446,6 +469,24 @@ static int take_welcome(
 	return 0;
 }
 
+/* Who refused may have a list that this node has not: then it knows why, and need not call on. */
+static void on_heard(void *data, int err)
+{
+	struct ela_joining *joining = data;
+
+	(void)err; /* what failed leaves the reason that was given */
+	fail(joining, "%s", joining->refusal);
+}
+
+static void on_refused(struct ela_joining *joining, const struct ela_peer *peer, const char *reason)
+{
+	(void)g_snprintf(joining->refusal, sizeof joining->refusal, "the core refused: %s", reason); /* cut: for people */
+	if (ela_list_sync_catch_up(joining->network->sync, peer, on_heard, joining))
+		step_to(joining, STEP_HEARING, ASK_NS);
+	else
+		fail(joining, "%s", joining->refusal);
+}
+
 static void on_welcome(void *data, int err, const struct ela_message *reply)
 {
 	struct ela_joining *joining = data;
@@ -461,13 +502,14 @@ static void on_welcome(void *data, int err, const struct ela_message *reply)
 	}
 	reason = ela_message_text(reply, ELA_FIELD_REASON, 0);
 	if (ela_message_status(reply) != ELA_STATUS_OK) {
-		fail(joining, "the core refused: %s", reason ? reason : ela_status_name(ela_message_status(reply)));
+		on_refused(joining, peer, reason ? reason : ela_status_name(ela_message_status(reply)));
 		return;
 	}
 	if (take_welcome(joining, reply, &head, &error) != 0) {
 		fail(joining, "%s", error->message);
 		return;
 	}
+	compare_clocks(joining, reply);
 	step_to(joining, STEP_LEARNING, 2 * ASK_NS);
 	ela_list_sync_fetch(joining->network->sync, peer, &head, on_learnt, joining);
 }
@@ -655,6 +697,23 @@ static void maybe_alone(struct ela_joining *joining, uint64_t now_ns)
 
 /* ---- as time passes ---- */
 
+/* What runs at these places may be no ELA node, or one of another network: neither says a word to strangers. */
+static void fail_unanswered(struct ela_joining *joining)
+{
+	const char *names[CALLS_MAX + 1] = {NULL};
+	g_autofree char *all = NULL;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < joining->n_calls; i++) {
+		const struct ela_peer *peer = ela_peer_by_number(joining->network->node, joining->calls[i]);
+
+		if (peer)
+			names[n++] = peer->name;
+	}
+	all = g_strjoinv(", ", (char **)(uintptr_t)names);
+	fail(joining, "no core of this network answers at %s", all);
+}
+
 static void look(struct ela_joining *joining, uint64_t now_ns)
 {
 	struct ela_peer *peer = find_answered(joining);
@@ -662,7 +721,7 @@ static void look(struct ela_joining *joining, uint64_t now_ns)
 	if (peer)
 		show_oneself(joining, peer);
 	else if (now_ns >= joining->at_ns)
-		fail(joining, "no core answers");
+		fail_unanswered(joining);
 	else
 		step_to(joining, STEP_CALLING, joining->at_ns - now_ns);
 }
@@ -686,6 +745,9 @@ static void turn(void *data)
 	case STEP_CALLING:
 		look(joining, now_ns);
 		break;
+	case STEP_HEARING:
+		fail(joining, "%s", joining->refusal);
+		break;
 	case STEP_ROLE:
 		enter_unclassified(joining);
 		break;
@@ -701,7 +763,10 @@ void ela_joining_start(struct ela_joining *joining)
 		return;
 	joining->since_ns = ela_loop_now(loop_of(joining));
 	ela_network_lan_look(joining->lan);
-	turn(joining);
+	if (joining->network->is_out)
+		step_to(joining, STEP_RESTING, OUT_NS);
+	else
+		turn(joining);
 }
 
 struct ela_joining *ela_joining_new(struct ela_network *network)

@@ -24,8 +24,9 @@ struct job {
 	uint64_t ticket;     /* of the pull under way; 0 = none */
 	GByteArray *missing; /* hashes of enrolments that are still to be fetched */
 	bool asked_enrolments;
-	uint32_t heads;  /* asked for: what a head named may be replaced before it is fetched */
-	uint64_t asking; /* ticket of a ListHead under way; 0 = none */
+	bool has_no_head; /* it is asked for first */
+	uint32_t heads;   /* asked for: what a head named may be replaced before it is fetched */
+	uint64_t asking;  /* ticket of a ListHead under way; 0 = none */
 	int err;
 	ela_synced_fn fn;
 	void *data;
@@ -34,7 +35,9 @@ struct job {
 /* What a neighbour was told. */
 struct told {
 	uint64_t generation, at_ns;
-	uint64_t ticket; /* of the ListHead under way; 0 = none */
+	uint64_t ticket;            /* of the ListHead under way; 0 = none */
+	uint64_t turn;              /* the last one in which it was a direct neighbour */
+	uint8_t list[ELA_HASH_LEN]; /* the newest that it said to have */
 	struct ela_list_sync *sync;
 	uint32_t peer;
 };
@@ -46,6 +49,7 @@ struct ela_list_sync {
 	GHashTable *tolds; /* peer number -> struct told, owned */
 	uint64_t news;     /* counts what is worth telling */
 	uint64_t generation;
+	uint64_t turns;
 	GByteArray *enrolled; /* hashes of all enrolments, rising; made anew when something changed */
 };
 
@@ -288,7 +292,10 @@ static void go_on(struct job *job)
 	bool is_under_way;
 
 	own_head(job->sync->network, &own);
-	if (job->head.has_list && is_wanted_list(&job->head, &own)) {
+	if (job->has_no_head) {
+		job->has_no_head = false;
+		is_under_way = ask_again(job, -ENOENT);
+	} else if (job->head.has_list && is_wanted_list(&job->head, &own)) {
 		is_under_way = pull(job, ELA_PULL_LIST, job->head.list, on_list);
 	} else if (!job->asked_enrolments && is_wanted_enrolments(&job->head, &own)) {
 		job->asked_enrolments = true;
@@ -330,19 +337,32 @@ static struct job *job_of(const struct ela_list_sync *sync, uint32_t peer, const
 	return NULL;
 }
 
-void ela_list_sync_fetch(struct ela_list_sync *sync, const struct ela_peer *peer, const struct ela_list_head *head,
-	ela_synced_fn fn, void *data)
+static struct job *add_job(struct ela_list_sync *sync, const struct ela_peer *peer, ela_synced_fn fn, void *data)
 {
 	struct ela_loop *loop = sync->network->node->loop;
-	struct job *job;
+	struct job *job = g_new0(struct job, 1);
 
-	if (!fn && (job_of(sync, peer->number, NULL) || sync->jobs->len >= JOBS_MAX))
-		return; /* heads are compared again */
-	job = g_new0(struct job, 1);
-	*job = (struct job){.sync = sync, .peer = peer->number, .head = *head, .fn = fn, .data = data};
+	*job = (struct job){.sync = sync, .peer = peer->number, .fn = fn, .data = data};
 	job->missing = g_byte_array_new();
 	g_ptr_array_add(sync->jobs, job);
 	loop->ops->timer_set(sync->timer, ela_loop_now(loop));
+	return job;
+}
+
+void ela_list_sync_fetch(struct ela_list_sync *sync, const struct ela_peer *peer, const struct ela_list_head *head,
+	ela_synced_fn fn, void *data)
+{
+	if (!fn && (job_of(sync, peer->number, NULL) || sync->jobs->len >= JOBS_MAX))
+		return; /* heads are compared again */
+	add_job(sync, peer, fn, data)->head = *head;
+}
+
+bool ela_list_sync_catch_up(struct ela_list_sync *sync, const struct ela_peer *peer, ela_synced_fn fn, void *data)
+{
+	if (!ela_membership_newest(sync->network->membership))
+		return false;
+	add_job(sync, peer, fn, data)->has_no_head = true;
+	return true;
 }
 
 void ela_list_sync_forget(struct ela_list_sync *sync, const void *data)
@@ -371,21 +391,26 @@ static void on_head(void *data, int err, const struct ela_message *reply)
 		say_again(told);
 		return;
 	}
-	if (peer && ela_list_sync_read_head(reply, &head))
-		ela_list_sync_fetch(sync, peer, &head, NULL, NULL);
+	if (!peer || !ela_list_sync_read_head(reply, &head))
+		return;
+	memcpy(told->list, head.list, ELA_HASH_LEN);
+	ela_list_sync_fetch(sync, peer, &head, NULL, NULL);
 }
 
 static void tell(struct ela_list_sync *sync, struct ela_peer *peer, uint64_t now_ns)
 {
 	struct told *told = g_hash_table_lookup(sync->tolds, GUINT_TO_POINTER(peer->number));
 	struct ela_message *request;
+	bool is_new; /* somebody may have held back from us what it knows, or from it what we know */
 
 	if (!told) {
 		told = g_new0(struct told, 1);
 		*told = (struct told){.sync = sync, .peer = peer->number};
 		g_hash_table_insert(sync->tolds, GUINT_TO_POINTER(peer->number), told);
 	}
-	if (told->ticket || (told->generation == sync->news && now_ns - told->at_ns < REMIND_NS))
+	is_new = told->turn + 1 != sync->turns;
+	told->turn = sync->turns;
+	if (told->ticket || (!is_new && told->generation == sync->news && now_ns - told->at_ns < REMIND_NS))
 		return;
 	told->generation = sync->news;
 	told->at_ns = now_ns;
@@ -418,6 +443,7 @@ static void turn(void *data)
 		sync->generation = generation;
 		sync->news++;
 	}
+	sync->turns++;
 	(void)g_hash_table_foreach_remove(sync->tolds, is_gone, sync); /* how many does not matter */
 	for (uint32_t i = 0; i < peers->n; i++)
 		if (peers->v[i]->up && !peers->v[i]->guest && !peers->v[i]->via &&
@@ -443,12 +469,31 @@ void ela_list_sync_ask(struct ela_list_sync *sync, uint32_t peer)
 		say_again(told);
 }
 
+uint32_t ela_list_sync_holders(const struct ela_list_sync *sync, uint32_t *ret_neighbours)
+{
+	const struct ela_userlist *list = ela_membership_newest(sync->network->membership);
+	uint32_t n = 0;
+	GHashTableIter iter;
+	gpointer value;
+
+	*ret_neighbours = 0;
+	g_hash_table_iter_init(&iter, sync->tolds);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct told *told = value;
+
+		*ret_neighbours += told->turn == sync->turns;
+		n += list && told->turn == sync->turns && memcmp(told->list, list->hash, ELA_HASH_LEN) == 0;
+	}
+	return n;
+}
+
 /* ---- being asked ---- */
 
 static void on_asked_head(void *data, struct ela_peer *peer, const struct ela_message *request, uint64_t ticket)
 {
 	struct ela_list_sync *sync = data;
 	struct ela_message *reply = ela_message_reply(ela_message_head(request), ELA_STATUS_OK, NULL);
+	struct told *told = g_hash_table_lookup(sync->tolds, GUINT_TO_POINTER(peer->number));
 	struct ela_list_head head;
 
 	if (!ela_membership_newest(sync->network->membership)) {
@@ -458,8 +503,11 @@ static void on_asked_head(void *data, struct ela_peer *peer, const struct ela_me
 		ela_list_sync_put_head(sync->network, reply);
 	}
 	ela_dialogue_answer(sync->network->node, ticket, reply);
-	if (!peer->guest && ela_list_sync_read_head(request, &head))
-		ela_list_sync_fetch(sync, peer, &head, NULL, NULL);
+	if (peer->guest || !ela_list_sync_read_head(request, &head))
+		return;
+	if (told)
+		memcpy(told->list, head.list, ELA_HASH_LEN);
+	ela_list_sync_fetch(sync, peer, &head, NULL, NULL);
 }
 
 static bool give(GBytes *bytes, const uint8_t hash[ELA_HASH_LEN], const uint8_t **ret_bytes, uint32_t *ret_len)

@@ -115,8 +115,9 @@ static void watch(void *data)
 }
 
 /*
- * What a caller's credential is worth: 0 his user is in; -EAGAIN he may be, when his enrolment came; else refused, with
- * error. *ret: its content, also of one whose signature nobody can check yet.
+ * What a caller's credential is worth: 0 his user is in; -EAGAIN he may be, when his enrolment came; -EACCES and
+ * -ESTALE he is not any more, or may not be; else refused, with error. *ret: its content but for the last, also of one
+ * whose signature nobody can check yet.
  */
 static int judge(
 	const struct ela_members *members, const struct ela_caller *caller, struct ela_credential *ret, GError **error)
@@ -130,10 +131,10 @@ static int judge(
 		*ret = *held;
 		return 0;
 	}
-	if (err == -EAGAIN)
+	if (err == -EAGAIN || err == -EACCES || err == -ESTALE)
 		err = ela_credential_parse(
 				  members->node->network_id, NULL, caller->credential, caller->credential_len, ret, error) == 0
-				  ? -EAGAIN
+				  ? err
 				  : -EBADMSG;
 	else
 		g_propagate_error(error, g_steal_pointer(&why));
@@ -171,6 +172,7 @@ static struct ela_peer *admit(struct ela_gate *gate, const struct ela_caller *ca
 	struct ela_credential credential;
 	struct member *m = peer ? member_of(members, peer) : NULL;
 	g_autoptr(GError) error = NULL;
+	int err;
 
 	if (caller->is_xx)
 		return peer ? peer : make_guest(members, caller, NULL, ret_reason);
@@ -178,8 +180,14 @@ static struct ela_peer *admit(struct ela_gate *gate, const struct ela_caller *ca
 		*ret_reason = g_strdup("its handshake has no credential of this network");
 		return NULL;
 	}
-	if (judge(members, caller, &credential, &error) != 0 && error) {
+	err = judge(members, caller, &credential, &error);
+	if (error) {
 		*ret_reason = g_strdup(error->message);
+		return NULL;
+	}
+	/* Who is out is heard as any stranger is: how else would he learn of it? A member does not speak for him. */
+	if ((err == -EACCES || err == -ESTALE) && peer && !peer->guest) {
+		*ret_reason = g_strdup("its credential is of a node that may not be in this network");
 		return NULL;
 	}
 	if (!ela_equal(credential.x25519, caller->key, ELA_KEY_LEN)) {

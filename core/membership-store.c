@@ -103,6 +103,11 @@ int ela_membership_flush(struct ela_membership *m)
 	return err;
 }
 
+bool ela_membership_is_written(const struct ela_membership *m)
+{
+	return m->unwritten == 0 && !m->waiting.list;
+}
+
 /* ---- reading ---- */
 
 static int load_revoked(struct ela_membership *m, const uint8_t *p, size_t len)

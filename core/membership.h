@@ -40,6 +40,8 @@ int ela_membership_new(const uint8_t network_id[ELA_NETWORK_LEN], const struct e
 void ela_membership_free(struct ela_membership *m); /* takes NULL */
 /* Writes what could not be written. 0, or -errno of the disk: try again later. */
 int ela_membership_flush(struct ela_membership *m);
+/* False: something could not be written yet. */
+bool ela_membership_is_written(const struct ela_membership *m);
 
 /*
  * What is offered until it is set back was held, and so judged, by this machine's elad: it is taken without being

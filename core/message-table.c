@@ -111,6 +111,7 @@ const struct ela_field_spec ela_field_specs[ELA_N_FIELDS] = {
 	[ELA_FIELD_TOKEN] = NUMBER("token", 0, NUMBER_MAX),
 	[ELA_FIELD_NEXT] = ID("next"),
 	[ELA_FIELD_STEP] = TEXT("step", 256),
+	[ELA_FIELD_TIME] = NUMBER("time", 0, UINT32_MAX),
 };
 
 #define NEEDS(name)                                                                                                    \
@@ -153,7 +154,8 @@ static const struct {
 } purposes[ELA_N_PURPOSES] = {
 	[ELA_PURPOSE_NODE_AUTHENTICATION] = {"NodeAuthentication", false,
 		{REQUEST(NEEDS(USER), NEEDS(NODE), NEEDS(CREDENTIAL), MAY(ENROLMENT), HEAD(MAY), MAY(WISHED)),
-			REPLY(NEEDS(CREDENTIAL), NEEDS(GENESIS), HEAD(NEEDS), NEEDS(OBSERVED), MAY(ADDRESS), SOME(CORE, 8))}},
+			REPLY(NEEDS(CREDENTIAL), NEEDS(GENESIS), HEAD(NEEDS), NEEDS(OBSERVED), MAY(ADDRESS), SOME(CORE, 8),
+				MAY(TIME))}},
 	[ELA_PURPOSE_NODE_USING_PORT] = {"NodeUsingPort", false,
 		{REQUEST(NEEDS(TCP_PORT), NEEDS(UDP_PORT)), REPLY(NEEDS(OBSERVED))}},
 	[ELA_PURPOSE_NODE_CLASSIFICATION] = {"NodeClassification", false,

@@ -113,6 +113,7 @@ enum ela_field {
 	ELA_FIELD_TOKEN,
 	ELA_FIELD_NEXT,
 	ELA_FIELD_STEP,
+	ELA_FIELD_TIME, /* seconds since 1970, as the sender's clock has it */
 	ELA_N_FIELDS
 };
 

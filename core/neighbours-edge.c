@@ -4,7 +4,8 @@
  *
  * Cores are taken clockwise from the own ID. Who is linked counts as it is; of those that are nearer than the second
  * linked one, two at a time are called, first those never tried, then those whose rest is over. So a nearer core is
- * found again while the present ones go on, and far ones are asked only when near ones do not answer.
+ * found again while the present ones go on, and far ones are asked only when near ones do not answer. One core beyond
+ * these is called as well, by chance.
  */
 #include "log.h"
 #include "neighbours-priv.h"
@@ -113,6 +114,76 @@ static void settle(struct neighbour *nb, uint64_t now_ns)
 	}
 }
 
+/* ---- the third ---- */
+
+static bool is_third(const struct ela_neighbours *n, const struct neighbour *nb)
+{
+	return nb->id == n->third_id && nb->peer && nb->gone_ns == 0;
+}
+
+static uint64_t random_of(const struct ela_neighbours *n)
+{
+	struct ela_loop *loop = n->node->loop;
+	uint64_t random;
+
+	loop->ops->random(loop, &random, sizeof random);
+	return random;
+}
+
+/* Any core but parent, spare, a third that answers, and those that were called in vain lately; NULL: there is none. */
+static struct neighbour *draw_third(const struct ela_neighbours *n, uint64_t now_ns)
+{
+	g_autoptr(GPtrArray) from = g_ptr_array_new();
+
+	for (guint i = 0; i < n->cores->len; i++) {
+		struct neighbour *nb = n->cores->pdata[i];
+
+		if (nb->peer && nb->gone_ns == 0 && nb != n->parent && nb != n->spare &&
+			!(nb->id == n->third_id && is_linked(nb)) && !(nb->reach == REACH_RESTING && nb->reach_ns > now_ns))
+			g_ptr_array_add(from, nb);
+	}
+	return from->len ? from->pdata[random_of(n) % from->len] : NULL;
+}
+
+/* The one until now is reached as all others are again; a connection with it ends, or both ends would keep to it. */
+static void leave_third(struct ela_neighbours *n, guint near)
+{
+	guint first = first_place(n);
+
+	for (guint k = near; k < n->cores->len; k++)
+		if (is_third(n, core_at(n, first, k))) {
+			core_at(n, first, k)->reach = REACH_IDLE;
+			give_up(core_at(n, first, k));
+		}
+}
+
+/*
+ * Another third core when its time has come, at once when the one that was called did not answer. A session from before
+ * that turns out to be dead is made anew.
+ */
+static void choose_third(struct ela_neighbours *n, guint near, uint64_t now_ns)
+{
+	struct neighbour *third = g_hash_table_lookup(n->by_id, GUINT_TO_POINTER(n->third_id)), *next;
+
+	if (n->third_ns == 0)
+		n->third_ns = now_ns + random_of(n) % ELA_THIRD_NS;
+	if (now_ns >= n->third_ns || (third && third->reach == REACH_RESTING)) {
+		next = draw_third(n, now_ns);
+		n->third_ns = now_ns + ELA_THIRD_NS;
+		if (next) {
+			leave_third(n, near);
+			n->third_id = next->id;
+			next->reach = next->reach == REACH_RESTING ? REACH_IDLE : next->reach;
+			third = next;
+		}
+	}
+	if (third && is_third(n, third) && !is_linked(third) && third->reach == REACH_IDLE)
+		begin(third, now_ns);
+	ela_neighbours_at(n, n->third_ns);
+}
+
+/* ---- whom to call ---- */
+
 /* How many cores, clockwise, might become parent or spare: up to the second that is linked. */
 static guint near_cores(const struct ela_neighbours *n, guint first)
 {
@@ -168,10 +239,11 @@ void ela_neighbours_seek(struct ela_neighbours *n)
 		if (((struct neighbour *)n->cores->pdata[k])->peer)
 			settle(n->cores->pdata[k], now_ns);
 	near = near_cores(n, first);
+	choose_third(n, near, now_ns);
 	for (guint k = 0; k < n->cores->len; k++) {
 		struct neighbour *nb = core_at(n, first, k);
 
-		if (nb->reach != REACH_TRYING)
+		if (nb->reach != REACH_TRYING || (k >= near && is_third(n, nb)))
 			continue;
 		if (k < near && nb->peer && stays(nb)) {
 			at_once++;
@@ -183,6 +255,7 @@ void ela_neighbours_seek(struct ela_neighbours *n)
 	}
 	begin_some(n, first, near, REACH_IDLE, &at_once);
 	begin_some(n, first, near, REACH_RESTING, &at_once);
-	for (guint k = 0; k < near; k++)
-		go_on(n, core_at(n, first, k), now_ns);
+	for (guint k = 0; k < n->cores->len; k++)
+		if (k < near || is_third(n, core_at(n, first, k)))
+			go_on(n, core_at(n, first, k), now_ns);
 }

@@ -45,6 +45,8 @@ struct ela_neighbours {
 	GHashTable *dirty;   /* node IDs whose records are to be looked at */
 	bool has_room;       /* a peer went: those that have none may get one now */
 	struct neighbour *parent, *spare;
+	uint32_t third_id; /* of an edge: the core beyond both that it keeps in touch with; 0 = none */
+	uint64_t third_ns; /* when another one is chosen; 0 = that is not decided yet */
 	struct ela_timer *timer;
 	uint64_t due_ns; /* when it fires, 0 = it is not armed */
 };

@@ -7,6 +7,8 @@
  *   edge   Its parent is the first core clockwise from its own ID that it can reach, its spare the next one after that;
  *          it keeps both sessions. All others are reached through the parent, but for those with whom a session goes
  *          directly, and works. A parent that is lost gives way to the spare at once; no handshake is needed for that.
+ *          It is in touch with a third core too, another one each minute, chosen by chance: what parent and spare hold
+ *          back, a user list that revokes both of them for example, it hears there.
  *   core   It keeps a session with every other core, and relays for its children: whoever has a session with it
  *          directly. Other edges are reached through the core that their records name.
  *   joining  Peers are made, and nobody is called.
@@ -24,6 +26,7 @@
 #define ELA_REST_LEAST_NS (5u * ELA_SEC)  /* ... and is called again after that, then twice that, ... */
 #define ELA_REST_MOST_NS (60u * ELA_SEC)  /* ... and so on up to here */
 #define ELA_LINK_ALIVE_NS (5u * ELA_SEC)  /* keepalives of a session that is kept */
+#define ELA_THIRD_NS (60u * ELA_SEC)      /* that often another core is the third */
 #define ELA_GRACE_NS (5u * ELA_SEC)       /* a parent or spare without a record relays on so long */
 #define ELA_FORMER_NS (200 * ELA_MSEC)    /* who started anew learns so long whom it may hear, and may call itself */
 #define ELA_FORMER_USED_NS (5u * ELA_SEC) /* a session that sent something so long ago is used */

@@ -16,6 +16,8 @@
 #include "own-record.h"
 #include "peer.h"
 
+#define ELA_NETWORK_OUT_REMEDY "ask the network's owner; a new token is for a new folder: ela join TOKEN --dir DIR"
+
 struct ela_admission;
 struct ela_joining;
 struct ela_list_sync;
@@ -60,8 +62,11 @@ struct ela_network {
 	struct ela_lease lease; /* what the own record says; ID 0: not in */
 	bool is_started;
 	bool is_unconfirmed; /* a core by necessity: nobody has found out whether it should be one */
+	bool is_out;         /* its user, or the node itself, was revoked: it calls others only now and then */
 	bool is_alone;       /* no other core is known, or an edge has no parent, for a while */
 	uint64_t lost_ns;    /* since when that is so; 0 = it is not */
+	bool has_clock;      /* the core that let it in said what time it is: */
+	int64_t clock_s;     /* that, less the seconds of the loop */
 	char reason[160];    /* why it has this role */
 	char missing[160];   /* why it is not in, or not with others; "": nothing */
 
@@ -81,12 +86,19 @@ static inline uint64_t ela_network_wall_s(const struct ela_network *network)
 	return loop->ops->wall_ns(loop) / ELA_SEC;
 }
 
+#define ELA_CLOCKS_APART_S 300 /* clocks that differ less are good enough for all that tokens and lists say */
+
 /* ---- network.c ---- */
+
+/* How far this machine's clock is ahead of that of the core which let it in; 0: not known, or not far either way. */
+int64_t ela_network_clock_ahead_s(const struct ela_network *network);
 
 /* Chores are done in the loop's next turn. */
 void ela_network_chore(struct ela_network *network);
 /* Its role and why, to the log. */
 void ela_network_say_in(const struct ela_network *network);
+/* Whether this node may be in the network still: if not, it leaves, and says why. */
+void ela_network_check_oneself(struct ela_network *network);
 /* Another key holds our ID, by the rule that all follow: this node takes another address. */
 void ela_network_lose_address(struct ela_network *network);
 
@@ -213,6 +225,8 @@ void ela_list_sync_free(struct ela_list_sync *sync); /* takes NULL */
 void ela_list_sync_serve(struct ela_list_sync *sync);
 /* Something is new: neighbours are told soon. */
 void ela_list_sync_soon(struct ela_list_sync *sync);
+/* How many direct neighbours said that they have the list that is the newest here, and how many there are. */
+uint32_t ela_list_sync_holders(const struct ela_list_sync *sync, uint32_t *ret_neighbours);
 /* That peer may have what is missing here: heads are compared soon. */
 void ela_list_sync_ask(struct ela_list_sync *sync, uint32_t peer);
 void ela_list_sync_put_head(const struct ela_network *network, struct ela_message *m);
@@ -226,6 +240,11 @@ typedef void (*ela_synced_fn)(void *data, int err);
  */
 void ela_list_sync_fetch(struct ela_list_sync *sync, const struct ela_peer *peer, const struct ela_list_head *head,
 	ela_synced_fn fn, void *data);
+/*
+ * The same of a peer whose head is not known: it is asked for first. False: it cannot be asked, also when this node has
+ * no list itself; fn is not called then.
+ */
+bool ela_list_sync_catch_up(struct ela_list_sync *sync, const struct ela_peer *peer, ela_synced_fn fn, void *data);
 void ela_list_sync_forget(struct ela_list_sync *sync, const void *data);
 
 #endif

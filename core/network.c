@@ -21,6 +21,7 @@
 #define LOST_NS (3 * ELA_SEC) /* a parent may be about to be found */
 #define FLUSH_NS (60 * ELA_SEC)
 #define UNCOUNTED_NS (30 * ELA_SEC) /* after a start the home may only not be known yet */
+#define DISK_NS (5 * ELA_SEC) /* what could not be written is tried again after that */
 
 static uint64_t now_ns(const struct ela_network *network)
 {
@@ -73,7 +74,8 @@ static void renew(void *data)
 	if (network->generation != ela_membership_generation(network->membership))
 		ela_network_chore(network); /* what was written by that gives rights */
 	(void)ela_contacts_write(&network->contacts, network->files, network->dirfd); /* likewise */
-	network->node->loop->ops->timer_set(network->renew, MIN(next_ns, now_ns(network) + FLUSH_NS));
+	network->node->loop->ops->timer_set(network->renew,
+		MIN(next_ns, now_ns(network) + (ela_membership_is_written(network->membership) ? FLUSH_NS : DISK_NS)));
 }
 
 static void publish(void *data, const struct ela_lease *lease, const void *bytes, uint32_t len)
@@ -219,15 +221,22 @@ static void follow_parent(struct ela_network *network)
 
 /* ---- rights ---- */
 
-static void check_oneself(struct ela_network *network)
+void ela_network_check_oneself(struct ela_network *network)
 {
 	g_autoptr(GError) error = NULL;
 
-	if (network->lease.id == 0 || ela_membership_check(network->membership, &network->self, &error) != -EACCES)
+	if (ela_membership_check(network->membership, &network->self, &error) != -EACCES) {
+		network->is_out = false;
 		return;
-	ela_logf(network->node->log, ELA_LOG_ERROR, "network", "out reason=\"%s\"", error->message);
+	}
 	(void)g_strlcpy(network->missing, error->message, sizeof network->missing); /* cut: it is for people */
+	if (network->is_out)
+		return;
+	network->is_out = true;
+	ela_logf(network->node->log, ELA_LOG_ERROR, "network", "out reason=\"%s\" remedy=\"" ELA_NETWORK_OUT_REMEDY "\"",
+		error->message);
 	ela_network_leave(network);
+	ela_joining_start(network->joining); /* unless it asks already */
 }
 
 void ela_network_recheck(struct ela_network *network)
@@ -235,6 +244,8 @@ void ela_network_recheck(struct ela_network *network)
 	if (network->generation == ela_membership_generation(network->membership))
 		return;
 	network->generation = ela_membership_generation(network->membership);
+	if (!ela_membership_is_written(network->membership) && network->is_started)
+		network->node->loop->ops->timer_set(network->renew, now_ns(network)); /* again, and until there is room */
 	ela_members_recheck(network->members);
 	ela_directory_recheck(network->directory);
 	ela_lease_table_recheck(network->leases);
@@ -280,7 +291,7 @@ static void do_chores(void *data)
 	struct ela_network *network = data;
 
 	ela_network_recheck(network);
-	check_oneself(network);
+	ela_network_check_oneself(network);
 	ela_network_news_turn(network);
 	follow_parent(network);
 	ela_joining_known(network->joining);
@@ -496,11 +507,40 @@ void ela_network_view(const struct ela_network *network, struct ela_network_view
 		ret->place = ela_cores_position(cores, network->lease.id) + 1;
 	ret->n_places = network->lease.n_places;
 	memcpy(ret->places, network->lease.places, sizeof ret->places);
+	ret->n_holders = ela_list_sync_holders(network->sync, &ret->n_neighbours);
 	if (list) {
 		ret->epoch = list->epoch;
 		ret->version = list->version;
 		ret->valid_until_s = list->valid_until_s;
 	}
+}
+
+int64_t ela_network_clock_ahead_s(const struct ela_network *network)
+{
+	int64_t theirs_s = network->clock_s + (int64_t)(now_ns(network) / ELA_SEC);
+	int64_t ahead_s = (int64_t)ela_network_wall_s(network) - theirs_s;
+
+	return network->has_clock && ABS(ahead_s) >= ELA_CLOCKS_APART_S ? ahead_s : 0;
+}
+
+/* The owner's signatures are never of later than now. */
+static void tell_clock(const struct ela_network *network, uint64_t wall_s,
+	void (*fn)(void *data, const char *text, const char *remedy), void *data)
+{
+	uint64_t behind_s = ela_membership_now(network->membership, wall_s) - wall_s;
+	int64_t ahead_s = ela_network_clock_ahead_s(network);
+	g_autofree char *text = NULL;
+
+	if (behind_s >= ELA_CLOCKS_APART_S)
+		text = g_strdup_printf("this machine's clock is at least %" G_GUINT64_FORMAT
+							   " minutes behind: the owner's list is of later",
+			behind_s / 60);
+	else if (ahead_s != 0)
+		text =
+			g_strdup_printf("this machine's clock is %" G_GINT64_FORMAT " minutes %s that of the core that let it in",
+				ABS(ahead_s) / 60, ahead_s > 0 ? "ahead of" : "behind");
+	if (text)
+		fn(data, text, "set the clock: timedatectl set-ntp true");
 }
 
 void ela_network_health(
@@ -510,7 +550,7 @@ void ela_network_health(
 	const struct ela_userlist *list = ela_membership_newest(network->membership);
 
 	if (network->missing[0] != '\0')
-		fn(data, network->missing, "it goes on trying; see the log");
+		fn(data, network->missing, network->is_out ? ELA_NETWORK_OUT_REMEDY : "it goes on trying; see the log");
 	if (*ela_roles_unreachable(network->roles) != '\0')
 		fn(data, ela_roles_unreachable(network->roles),
 			"open its port, or forward it to this node, for TCP and UDP; or role = auto in ela.ini");
@@ -525,4 +565,10 @@ void ela_network_health(
 		fn(data, "the user list is over in less than 30 days", "the owner signs a newer list: ela users renew");
 	if (ela_lease_table_error(network->leases) != 0)
 		fn(data, "leases cannot be written to the state folder", "make room on its disk");
+	if (!ela_membership_is_written(network->membership))
+		fn(data,
+			"users and nodes cannot be written to the state folder: what a new list takes away applies, what it "
+			"gives waits",
+			"make room on its disk");
+	tell_clock(network, wall_s, fn, data);
 }

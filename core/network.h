@@ -54,6 +54,7 @@ struct ela_network_view {
 	const char *reason;                     /* why this role, or what is missing to be in; never NULL */
 	char user[ELA_NAME_ROOM];               /* "": not known yet */
 	uint64_t epoch, version, valid_until_s; /* of the list; version 0: none */
+	uint32_t n_neighbours, n_holders;       /* direct ones, and how many of them said that they have it */
 	struct ela_peer *parent, *spare;        /* NULL: none */
 	uint32_t n_cores, n_nodes;              /* of the ring; records that are known */
 	uint32_t place;                         /* of its ID among those of the cores, from 1; 0: it is no core */

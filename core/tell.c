@@ -55,6 +55,8 @@ static void tell_list(const struct ela_network_view *view, GString *text)
 	ela_json_put_count(text, "epoch", view->epoch);
 	ela_json_put_count(text, "version", view->version);
 	ela_json_put_count(text, "valid_until", view->valid_until_s);
+	ela_json_put_count(text, "neighbours", view->n_neighbours);
+	ela_json_put_count(text, "held_by", view->n_holders);
 	ela_json_close(text, '}');
 }
 

@@ -53,7 +53,7 @@ const struct form model_forms[MODEL_FORMS] = {
 			{ELA_FIELD_WISHED, "wished", 'a', 0, 0, 1, NULL}}},
 	{ELA_PURPOSE_NODE_AUTHENTICATION, ELA_MESSAGE_REPLY, "NodeAuthentication",
 		{STATUS, OBJECT(CREDENTIAL, "credential", 1), OBJECT(GENESIS, "genesis", 1), HEAD, OBSERVED, ADDRESS,
-			OBJECT(CORE, "core", 8)}},
+			OBJECT(CORE, "core", 8), {ELA_FIELD_TIME, "time", 'n', 0, UINT32_MAX, 1, NULL}}},
 	{ELA_PURPOSE_NODE_USING_PORT, ELA_MESSAGE_REQUEST, "NodeUsingPort",
 		{INCARNATION, {ELA_FIELD_TCP_PORT, "tcp-port", 'n', 1024, 65535, 1, NULL},
 			{ELA_FIELD_UDP_PORT, "udp-port", 'n', 1024, 65535, 1, NULL}}},

@@ -4,11 +4,14 @@
 
 #include "crypto.h"
 #include "handshake.h"
+#include "neighbours-priv.h"
 #include "own.h"
 #include "test-host.h"
 
 #include <check.h>
 #include <errno.h>
+
+#define NEVER_NS (365 * UINT64_C(86400) * ELA_SEC)
 
 #define WALL_S 1500 /* within the lists of world.h */
 #define RENEW_NS (30 * ELA_SEC)
@@ -344,9 +347,15 @@ static void make_node(struct ring_bench *b, uint32_t k, uint8_t address)
 	listeners[k] = (struct ela_directory_listener){on_changed, on_gone, nothing, no_credential, no_record, node};
 	node->directory = ela_directory_new(b->loop, b->membership, NULL, &listeners[k]);
 	node->neighbours = ela_neighbours_new(node->lone->node, b->membership, node->directory, node->members, &ops);
+	node->neighbours->third_ns = NEVER_NS;
 	node->lease = world_lease(b->world, node->credential, 0x0a4d0000u + address);
 	node->lease.places[0] = (struct ela_place){.addr = lone_addr(k), .udp_port = 7450};
 	node->lease.places[0].addr.port = 0;
+}
+
+void ring_third(struct ring_bench *b, uint32_t k)
+{
+	b->nodes[k].neighbours->third_ns = 0;
 }
 
 uint32_t ring_id_of(const struct ring_bench *b, uint8_t last)

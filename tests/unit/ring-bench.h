@@ -48,6 +48,9 @@ struct ring_bench {
 struct ring_bench *ring_new(uint32_t n, const uint32_t *order);
 void ring_free(struct ring_bench *b);
 
+/* From now on node k, an edge, has a third core as well, as all nodes do elsewhere; before the first ring_pass(). */
+void ring_third(struct ring_bench *b, uint32_t k);
+
 uint32_t ring_id(const struct ring_bench *b, uint32_t k);
 /* ID of 10.77.0.last. */
 uint32_t ring_id_of(const struct ring_bench *b, uint8_t last);

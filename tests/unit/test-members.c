@@ -381,8 +381,6 @@ START_TEST(bad_credentials)
 	assert_refused("");
 	give_credential(2, g_bytes_new("x", 1));
 	assert_refused("");
-	give_credential(2, world_credential(w, w->aki, 2, 4, 1)); /* slots 0 to 3 are the user's */
-	assert_refused("");
 	memset(w->genesis.network_id, 9, 4); /* of another network */
 	give_credential(2, world_credential(w, w->aki, 2, 0, 1));
 	assert_refused("");
@@ -418,7 +416,40 @@ START_TEST(revoked)
 	ck_assert_ptr_nonnull(
 		strstr(bench.log->str, "member: dropped peer=node-2 reason=\"its user may not be in this network"));
 	ela_peer_reset(bench.one);
-	assert_refused("revoked");
+	peer = connected(); /* as anybody: else nobody could tell it */
+	ck_assert(peer->guest);
+	ck_assert_int_eq(accept_as(peer, "10.88.0.2", NULL), -EACCES);
+	ck_assert(peer->guest);
+}
+END_TEST
+
+/* Signed by the user, but of a slot that he has not. */
+START_TEST(not_entitled)
+{
+	struct ela_peer *peer;
+
+	give_credential(2, world_credential(bench.world, bench.world->aki, 2, 4, 1)); /* slots 0 to 3 are the user's */
+	peer = connected();
+	ck_assert(peer->guest);
+	ck_assert_int_eq(accept_as(peer, "10.88.0.2", NULL), -EAGAIN);
+}
+END_TEST
+
+/* Whoever has a member's key and another credential, which is not good, is not taken for the member. */
+START_TEST(member_by_bad_credential)
+{
+	struct ela_peer *peer = connected();
+	uint64_t before;
+
+	accept_2();
+	give_credential(2, world_credential(bench.world, bench.world->aki, 2, 4, 1));
+	ela_peer_reset(bench.one);
+	before = lone_counter(bench.nodes[1], "drop-unknown-key");
+	ck_assert(!call());
+	ck_assert_uint_eq(lone_counter(bench.nodes[1], "drop-unknown-key"), before + 1);
+	ck_assert_ptr_eq(caller(), peer);
+	ck_assert(!peer->guest);
+	ck_assert_ptr_nonnull(ela_members_credential(bench.members[1], peer));
 }
 END_TEST
 
@@ -492,6 +523,8 @@ int main(void)
 	tcase_add_test(all, no_credential);
 	tcase_add_test(all, bad_credentials);
 	tcase_add_test(all, revoked);
+	tcase_add_test(all, not_entitled);
+	tcase_add_test(all, member_by_bad_credential);
 	tcase_add_test(all, revoked_as_guest);
 	tcase_add_test(all, address_taken);
 	tcase_add_test(all, told_of);

@@ -121,6 +121,8 @@ START_TEST(oracle)
 
 	for (uint64_t round = naive_scaled(30); round > 0; round--) {
 		begin_edge(2 + naive_below(&rng, 9), &rng);
+		if (round % 2)
+			ring_third(b, 1); /* which has no part in who is parent and spare */
 		for (uint32_t change = 0; change < 4; change++) {
 			for (uint32_t k = 2; k <= b->n; k++)
 				ring_cut(b, 1, k, naive_one_in(&rng, 2));
@@ -253,6 +255,85 @@ START_TEST(rest)
 	/* four cores, each for 3 s in 63 s: first at once, then 0.5 s, 1 s and 2 s later */
 	ck_assert_uint_le(handshakes(1) - before, 4 * 4 * 5);
 	ck_assert_uint_ge(handshakes(1) - before, 4 * 3);
+	end();
+}
+END_TEST
+
+/* The core beyond parent and spare that node 1 keeps in touch with, directly; 0: none. */
+static uint32_t third(void)
+{
+	uint32_t found = 0;
+
+	for (uint32_t k = 2; k <= b->n; k++) {
+		const struct ela_peer *peer = ring_peer(b, 1, k);
+
+		if (k == ring_parent(b, 1) || k == ring_spare(b, 1) || peer->config->keepalive_ns == 0 || through(k) != 0 ||
+			!peer->up)
+			continue; /* the last two: it is called right now */
+		ck_assert_msg(found == 0, "node 1 keeps %u and %u", found, k);
+		found = k;
+	}
+	return found;
+}
+
+/* Another one each minute, and each at some time. */
+START_TEST(third_core)
+{
+	uint32_t seen = 0, changes = 0, last = 0;
+
+	begin_edge(6, NULL);
+	ring_third(b, 1);
+	ring_pass(b, ELA_THIRD_NS + SETTLED_NS);
+	check_naive();
+	for (uint32_t minute = 0; minute < 30; minute++) {
+		uint32_t now = third();
+
+		ck_assert_uint_ne(now, 0);
+		ck_assert_uint_ne(now, last);
+		seen |= 1u << now;
+		last = now;
+		changes++;
+		ring_pass(b, ELA_THIRD_NS);
+	}
+	ck_assert_uint_eq(changes, 30);
+	ck_assert_int_eq(__builtin_popcount(seen), 3); /* of five cores */
+	check_naive();
+	end();
+}
+END_TEST
+
+/* It is k within a while: others, whose sessions were there before, turn out to be silent one after the other. */
+static void third_becomes(uint32_t k)
+{
+	for (uint32_t s = 0; s < 30 && third() != k; s++)
+		ring_pass(b, ELA_SEC);
+	ck_assert_uint_eq(third(), k);
+}
+
+/* One that does not answer is followed by another at once; the only one is called again. */
+START_TEST(third_core_silent)
+{
+	uint32_t k;
+
+	begin_edge(6, NULL);
+	ring_third(b, 1);
+	ring_pass(b, ELA_THIRD_NS + SETTLED_NS);
+	for (uint32_t i = 2; i <= 6; i++)
+		if (i != ring_parent(b, 1) && i != ring_spare(b, 1) && i != third())
+			ring_cut(b, 1, i, true);
+	k = third();
+	ring_pass(b, ELA_THIRD_NS);
+	for (uint32_t minute = 0; minute < 10; minute++) {
+		third_becomes(k);
+		ring_pass(b, ELA_THIRD_NS);
+	}
+	ring_cut(b, 1, k, true);
+	ring_pass(b, 3 * ELA_THIRD_NS);
+	ck_assert_uint_eq(ring_peer(b, 1, k)->config->keepalive_ns, 0);
+	ring_cut(b, 1, k, false);
+	ring_pass(b, 2 * ELA_THIRD_NS);
+	third_becomes(k);
+	check_naive();
 	end();
 }
 END_TEST
@@ -794,6 +875,8 @@ int main(void)
 	tcase_add_test(all, silent);
 	tcase_add_test(all, nearer);
 	tcase_add_test(all, rest);
+	tcase_add_test(all, third_core);
+	tcase_add_test(all, third_core_silent);
 	tcase_add_test(all, direct);
 	tcase_add_test(all, grace);
 	tcase_add_test(all, leaves);
