@@ -141,11 +141,13 @@ bool ela_enter_places(const struct ela_enter *enter, struct ela_inviter *inviter
 		if (*ret_refusal)
 			return false;
 	}
-	if (*enter->endpoints)
+	if (*enter->endpoints) {
+		ela_inviter_add_known(inviter, ela_inviter_places(inviter));
 		return true;
+	}
 	if (!is_edge)
 		add_own(inviter);
-	(void)ela_inviter_add_known(inviter); /* places says how many there are */
+	ela_inviter_add_known(inviter, MIN(ela_inviter_places(inviter), 1));
 	if (is_edge && ela_inviter_places(inviter) == 0)
 		*ret_refusal = ela_refusal(ELA_CODE_FAILED, "wait until it has met one, or --endpoint HOST:PORT",
 			"this node is an edge, which lets nobody in, and knows no core");

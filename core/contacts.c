@@ -49,20 +49,23 @@ static bool is_at(const struct ela_token_core *core, const uint8_t key[32], cons
 		   memcmp(core->place.addr.ip, place->addr.ip, sizeof place->addr.ip) == 0;
 }
 
-void ela_contacts_note(struct ela_contacts *contacts, const uint8_t key[32], const struct ela_place *place)
+bool ela_contacts_note(struct ela_contacts *contacts, const uint8_t key[32], const struct ela_place *place)
 {
 	uint32_t at = 0;
 	struct ela_token_core first = {.place = *place};
+	bool is_new;
 
 	memcpy(first.x25519, key, sizeof first.x25519);
 	if (contacts->n > 0 && memcmp(&contacts->v[0], &first, sizeof first) == 0)
-		return;
+		return false;
 	while (at < contacts->n && !is_at(&contacts->v[at], key, place))
 		at++;
-	if (at == contacts->n && contacts->n < ELA_CONTACTS_MAX)
+	is_new = at == contacts->n;
+	if (is_new && contacts->n < ELA_CONTACTS_MAX)
 		contacts->n++;
 	at = MIN(at, ELA_CONTACTS_MAX - 1);
 	memmove(&contacts->v[1], &contacts->v[0], at * sizeof first);
 	contacts->v[0] = first;
 	contacts->is_written = false;
+	return is_new;
 }

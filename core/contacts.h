@@ -21,7 +21,7 @@ struct ela_contacts {
 int ela_contacts_read(struct ela_contacts *contacts, int dirfd, GError **error);
 /* Writes what is not written; dirfd -1: nothing is kept. 0, -errno. */
 int ela_contacts_write(struct ela_contacts *contacts, const struct ela_file_ops *ops, int dirfd);
-/* It was met there: it comes first. What was not met longest gives way. */
-void ela_contacts_note(struct ela_contacts *contacts, const uint8_t key[32], const struct ela_place *place);
+/* It was met there: it comes first. What was not met longest gives way. True: it was not known before. */
+bool ela_contacts_note(struct ela_contacts *contacts, const uint8_t key[32], const struct ela_place *place);
 
 #endif

@@ -235,29 +235,32 @@ int ela_inviter_add_place(struct ela_inviter *inviter, const struct ela_place *p
 	return 0;
 }
 
-static bool has_core(const struct ela_token *token, const uint8_t key[32])
+static bool has_core(const struct ela_token_core *cores, uint32_t n, const uint8_t key[32])
 {
-	for (uint32_t i = 0; i < token->n_cores; i++)
-		if (memcmp(token->cores[i].x25519, key, 32) == 0)
+	for (uint32_t i = 0; i < n; i++)
+		if (memcmp(cores[i].x25519, key, 32) == 0)
 			return true;
 	return false;
 }
 
-uint32_t ela_inviter_add_known(struct ela_inviter *inviter)
+void ela_inviter_add_known(struct ela_inviter *inviter, uint32_t least)
 {
 	struct ela_token *token = &inviter->token;
-	struct ela_contacts known;
-	uint32_t n = 0;
+	struct ela_token_core known[ELA_TOKEN_CORES];
+	struct ela_contacts contacts;
+	uint32_t n = 0, own = token->n_cores;
 
-	if (ela_contacts_read(&known, inviter->state_fd, NULL) != 0)
-		return 0;
-	for (uint32_t i = 0; i < known.n && token->n_cores < ELA_TOKEN_CORES; i++)
-		if (memcmp(known.v[i].x25519, inviter->x25519, 32) != 0 && !has_core(token, known.v[i].x25519) &&
-			ela_inviter_rank(inviter, &known.v[i].place.addr) != 0) {
-			token->cores[token->n_cores++] = known.v[i];
-			n++;
-		}
-	return n;
+	if (ela_contacts_read(&contacts, inviter->state_fd, NULL) != 0)
+		return;
+	for (uint32_t i = 0; i < contacts.n && n < ELA_TOKEN_CORES; i++)
+		if (memcmp(contacts.v[i].x25519, inviter->x25519, 32) != 0 && !has_core(known, n, contacts.v[i].x25519) &&
+			ela_inviter_rank(inviter, &contacts.v[i].place.addr) != 0)
+			known[n++] = contacts.v[i];
+	while (own > least && own + n > ELA_TOKEN_CORES)
+		own--;
+	n = MIN(n, ELA_TOKEN_CORES - own);
+	memcpy(&token->cores[own], known, n * sizeof *known);
+	token->n_cores = own + n;
 }
 
 /* ---- tokens ---- */

@@ -30,10 +30,11 @@ void ela_inviter_ports(const struct ela_inviter *inviter, uint16_t *ret_tcp, uin
 int ela_inviter_add_place(struct ela_inviter *inviter, const struct ela_place *place, GError **error);
 uint32_t ela_inviter_places(const struct ela_inviter *inviter);
 /*
- * Enters other cores that this node has met, the latest first, each with one address, as far as there is room: who is
- * invited need not find this node. How many; a file "cores" of the state folder that cannot be read has none.
+ * Enters other cores that this node has met, the latest first, each with one address, so that the token is good when this
+ * node is away. least of its own addresses stay, the others give way. A file "cores" of the state folder that cannot be
+ * read is no reason to make no token.
  */
-uint32_t ela_inviter_add_known(struct ela_inviter *inviter);
+void ela_inviter_add_known(struct ela_inviter *inviter, uint32_t least);
 /* For an address that nobody asked for: 2 of the Internet, 1 of a private network, 0 not to be given to anybody. */
 uint32_t ela_inviter_rank(const struct ela_inviter *inviter, const struct ela_addr *addr);
 

@@ -244,11 +244,14 @@ static void countersign(struct ela_network *network, const struct ela_known *kno
 static void note_contact(struct ela_network *network, const struct ela_known *known)
 {
 	const struct ela_credential *credential = ela_membership_credential(network->membership, known->lease.credential);
+	bool is_news = false;
 
 	if (!credential || known->lease.role != ELA_LEASE_CORE || known->id == network->lease.id)
 		return;
 	for (uint32_t i = known->lease.n_places; i-- > 0;)
-		ela_contacts_note(&network->contacts, credential->x25519, &known->lease.places[i]);
+		is_news |= ela_contacts_note(&network->contacts, credential->x25519, &known->lease.places[i]);
+	if (is_news && network->is_started) /* a token that is made now names it */
+		network->node->loop->ops->timer_set(network->renew, now_ns(network));
 }
 
 static void look_at(struct ela_network *network, uint32_t id)

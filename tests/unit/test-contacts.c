@@ -38,14 +38,14 @@ static struct ela_place place(uint8_t last, uint16_t port)
 		.addr = {.ip = {192, 0, 2, last}, .family = ELA_ADDR_IP4}, .tcp_port = port, .udp_port = port};
 }
 
-static void note(struct ela_contacts *contacts, uint8_t number, uint8_t last, uint16_t port)
+static bool note(struct ela_contacts *contacts, uint8_t number, uint8_t last, uint16_t port)
 {
 	struct ela_place at = place(last, port);
 	uint8_t private[32], key[32];
 
 	world_private(number, private);
 	ck_assert_int_eq(ela_x25519_public(private, key), 0);
-	ela_contacts_note(contacts, key, &at);
+	return ela_contacts_note(contacts, key, &at);
 }
 
 START_TEST(order)
@@ -54,10 +54,11 @@ START_TEST(order)
 
 	ck_assert_int_eq(ela_contacts_read(&contacts, state_fd, NULL), 0);
 	ck_assert_uint_eq(contacts.n, 0);
-	note(&contacts, 1, 1, 7450);
-	note(&contacts, 2, 2, 7450);
-	note(&contacts, 1, 3, 7450); /* another place of the first */
-	note(&contacts, 2, 2, 7451); /* the same place, by another port */
+	ck_assert(note(&contacts, 1, 1, 7450));
+	ck_assert(note(&contacts, 2, 2, 7450));
+	ck_assert(note(&contacts, 1, 3, 7450));  /* another place of the first */
+	ck_assert(!note(&contacts, 1, 3, 7450)); /* nothing new */
+	ck_assert(!note(&contacts, 2, 2, 7451)); /* the same place, by another port */
 	ck_assert_uint_eq(contacts.n, 3);
 	ck_assert_uint_eq(contacts.v[0].place.addr.ip[3], 2);
 	ck_assert_uint_eq(contacts.v[0].place.tcp_port, 7451);
@@ -75,7 +76,7 @@ START_TEST(full)
 	struct ela_contacts contacts = {.is_written = true};
 
 	for (uint32_t i = 0; i < ELA_CONTACTS_MAX + 3; i++)
-		note(&contacts, (uint8_t)(1 + i), (uint8_t)(1 + i), 7450);
+		ck_assert(note(&contacts, (uint8_t)(1 + i), (uint8_t)(1 + i), 7450));
 	ck_assert_uint_eq(contacts.n, ELA_CONTACTS_MAX);
 	ck_assert_uint_eq(contacts.v[0].place.addr.ip[3], ELA_CONTACTS_MAX + 3);
 	ck_assert_uint_eq(contacts.v[ELA_CONTACTS_MAX - 1].place.addr.ip[3], 4);
@@ -99,11 +100,11 @@ START_TEST(disk)
 
 	full_disk.write = no_room;
 	ck_assert_int_eq(ela_contacts_write(&contacts, &full_disk, state_fd), 0); /* there is nothing to write */
-	note(&contacts, 1, 1, 7450);
+	(void)note(&contacts, 1, 1, 7450);
 	ck_assert_int_eq(ela_contacts_write(&contacts, &full_disk, state_fd), -ENOSPC);
 	ck_assert_int_eq(ela_contacts_write(&contacts, &ela_file_system, state_fd), 0);
 	ck_assert_int_eq(ela_contacts_write(&contacts, &full_disk, state_fd), 0);
-	note(&contacts, 1, 1, 7450); /* no news */
+	(void)note(&contacts, 1, 1, 7450); /* no news */
 	ck_assert_int_eq(ela_contacts_write(&contacts, &full_disk, state_fd), 0);
 }
 END_TEST

@@ -438,8 +438,8 @@ START_TEST(known_cores)
 	bytes = ela_token_pack_cores(cores, G_N_ELEMENTS(known));
 	ck_assert(g_file_set_contents(file, g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes), NULL));
 	inviter = inviter_at(NET_NOW);
-	ck_assert_uint_eq(ela_inviter_add_known(inviter), 3);
-	ck_assert_uint_eq(ela_inviter_add_known(inviter), 0); /* there is no more room */
+	ela_inviter_add_known(inviter, 0);
+	ck_assert_uint_eq(ela_inviter_places(inviter), 3);
 	ck_assert_int_eq(ela_invite_machine(inviter, "b", EXPIRES, &text, NULL), 0);
 	ck_assert_int_eq(ela_token_parse(text, NET_NOW, &token, NULL), 0);
 	ck_assert_uint_eq(token.n_cores, 3);
@@ -450,8 +450,56 @@ START_TEST(known_cores)
 	ela_inviter_free(inviter);
 	net_write(here->state, ELA_CORES_FILE, "cut");
 	inviter = inviter_at(NET_NOW);
-	ck_assert_uint_eq(ela_inviter_add_known(inviter), 0);
+	ela_inviter_add_known(inviter, 0);
+	ck_assert_uint_eq(ela_inviter_places(inviter), 0);
 	ela_inviter_free(inviter);
+}
+END_TEST
+
+/* The last bytes of the addresses of a token with own places 1 .. n_own, of which least stay. */
+static void expect_cores(uint32_t n_own, uint32_t least, const uint8_t *wanted, uint32_t n_wanted)
+{
+	struct ela_inviter *inviter = inviter_at(NET_NOW);
+	struct ela_token token = {0};
+	g_autofree char *text = NULL;
+
+	for (uint32_t i = 1; i <= n_own; i++) {
+		struct ela_place p = place("198.51.100.0");
+
+		p.addr.ip[3] = (uint8_t)i;
+		ck_assert_int_eq(ela_inviter_add_place(inviter, &p, NULL), 0);
+	}
+	ela_inviter_add_known(inviter, least);
+	ck_assert_int_eq(ela_invite_user(inviter, "eve", &rights, EXPIRES, &text, NULL), 0);
+	ck_assert_int_eq(ela_token_parse(text, NET_NOW, &token, NULL), 0);
+	ck_assert_uint_eq(token.n_cores, n_wanted);
+	for (uint32_t i = 0; i < n_wanted; i++)
+		ck_assert_uint_eq(token.cores[i].place.addr.ip[3], wanted[i]);
+	ela_token_clear(&token);
+	ela_inviter_free(inviter);
+}
+
+/* Own addresses come first, and give way to cores that were met, all but least. */
+START_TEST(own_give_way)
+{
+	struct ela_token_core cores[2] = {{.x25519 = {1}}, {.x25519 = {2}}};
+	g_autofree char *file = net_path(here->state, ELA_CORES_FILE);
+	g_autoptr(GBytes) one = NULL, two = NULL;
+
+	for (uint8_t i = 0; i < 2; i++) {
+		cores[i].place = place("192.0.2.100");
+		cores[i].place.addr.ip[3] += i;
+	}
+	one = ela_token_pack_cores(cores, 1);
+	two = ela_token_pack_cores(cores, 2);
+	expect_cores(2, 1, (const uint8_t[]){1, 2}, 2);
+	ck_assert(g_file_set_contents(file, g_bytes_get_data(one, NULL), (gssize)g_bytes_get_size(one), NULL));
+	expect_cores(3, 1, (const uint8_t[]){1, 2, 100}, 3);
+	expect_cores(3, 3, (const uint8_t[]){1, 2, 3}, 3);
+	expect_cores(0, 0, (const uint8_t[]){100}, 1);
+	ck_assert(g_file_set_contents(file, g_bytes_get_data(two, NULL), (gssize)g_bytes_get_size(two), NULL));
+	expect_cores(3, 1, (const uint8_t[]){1, 100, 101}, 3);
+	expect_cores(2, 2, (const uint8_t[]){1, 2, 100}, 3);
 }
 END_TEST
 
@@ -490,6 +538,7 @@ int main(void)
 	tcase_add_test(tc, ranks);
 	tcase_add_test(tc, places);
 	tcase_add_test(tc, known_cores);
+	tcase_add_test(tc, own_give_way);
 	tcase_add_test(tc, ports);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
