@@ -18,7 +18,8 @@ static const char remedy[] =
 /* A place that is called; all its addresses, one after the other. */
 struct target {
 	struct ela_bootstraps *bootstraps;
-	char *host; /* NULL: it was found on a LAN */
+	char *host;        /* NULL: it was found */
+	const char *where; /* found: where from, for people */
 	uint16_t port;
 	struct ela_addr literal;   /* family NONE: host is a name */
 	struct ela_lookup *lookup; /* the name is being asked for */
@@ -52,8 +53,8 @@ static void say_failed(const struct target *t, const char *reason)
 
 	if (t->at < t->n)
 		(void)ela_addr_text(&t->addrs[t->at], text); /* returns the buffer */
-	ela_logf_limited(b->node->log, now_ns(b), ELA_LOG_WARN, "bootstrap",
-		"failed endpoint=%s address=%s reason=\"%s\" remedy=\"%s\"", t->host ? t->host : "lan", text, reason, remedy);
+	ela_logf_limited(b->node->log, now_ns(b), t->host ? ELA_LOG_WARN : ELA_LOG_INFO, "bootstrap",
+		"failed endpoint=%s address=%s reason=\"%s\" remedy=\"%s\"", t->host ? t->host : t->where, text, reason, remedy);
 }
 
 /* ---- calling ---- */
@@ -152,7 +153,7 @@ bool ela_bootstraps_call(struct ela_bootstraps *b)
 	return n_busy != 0;
 }
 
-void ela_bootstraps_found(struct ela_bootstraps *b, const struct ela_addr *addr)
+void ela_bootstraps_found(struct ela_bootstraps *b, const struct ela_addr *addr, const char *where)
 {
 	struct target *room = NULL;
 
@@ -167,6 +168,7 @@ void ela_bootstraps_found(struct ela_bootstraps *b, const struct ela_addr *addr)
 	if (!room)
 		return; /* the next hello brings it again */
 	room->literal = *addr;
+	room->where = where;
 	start(room);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bootstraps: places where a node of this network may be, whose key nobody knows: what ela.ini has as bootstrap, and
- * what is found on a LAN (discovery.h). They are called by XX; whoever is there goes on as a contact does. Control
+ * what is found: on a LAN (discovery.h), among old contacts. They are called by XX; whoever is there goes on as a contact does. Control
  * thread.
  */
 #ifndef ELA_CORE_BOOTSTRAPS_H
@@ -29,8 +29,9 @@ void ela_bootstraps_free(struct ela_bootstraps *bootstraps); /* takes NULL; nobo
 bool ela_bootstraps_any(const struct ela_bootstraps *bootstraps);
 /* Calls the next ones, a few at a time; those under way go on. True: some are. */
 bool ela_bootstraps_call(struct ela_bootstraps *bootstraps);
-/* Somebody may be there: he is called at once, if there is room for one more, and nobody calls him already. */
-void ela_bootstraps_found(struct ela_bootstraps *bootstraps, const struct ela_addr *addr);
+/* Somebody may be there: he is called at once, if there is room for one more, and nobody calls him already. where: how
+ * that is known, for people, static. */
+void ela_bootstraps_found(struct ela_bootstraps *bootstraps, const struct ela_addr *addr, const char *where);
 /* Calls end, and nobody is told. */
 void ela_bootstraps_stop(struct ela_bootstraps *bootstraps);
 

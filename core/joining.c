@@ -633,15 +633,18 @@ static bool is_inside(void *data, const struct ela_addr *addr)
 
 static void on_found(void *data, const struct ela_addr *addr)
 {
-	ela_bootstraps_found(((struct ela_joining *)data)->bootstraps, addr);
+	ela_bootstraps_found(((struct ela_joining *)data)->bootstraps, addr, "lan");
 }
 
 /* A ring that was cut in two has two that stand: somebody must look. */
 static void seek(void *data)
 {
 	struct ela_joining *joining = data;
+	struct ela_addr addr;
 
 	if (is_among_others(joining)) {
+		if (ela_network_outside(joining->network, &joining->next, &addr))
+			ela_bootstraps_found(joining->bootstraps, &addr, "contact");
 		(void)ela_bootstraps_call(joining->bootstraps); /* whoever is reached is met */
 		ela_network_lan_once(joining->lan);
 	}
@@ -661,38 +664,13 @@ static struct ela_peer *find_answered(const struct ela_joining *joining)
 
 /* ---- alone ---- */
 
-/* Whoever was in before, or founded the network, needs nobody's leave. */
 static void maybe_alone(struct ela_joining *joining, uint64_t now_ns)
 {
-	struct ela_network *network = joining->network;
-	const struct ela_addresses from = {network->node->loop, network->membership, network->directory, network->leases};
-	const struct ela_addr *wish4 = &network->node->config->wish4;
-	uint32_t wish = wish4->family == ELA_ADDR_IP4 ? ela_get32(wish4->ip) : 0;
-	struct ela_lease lease = {.role = ELA_LEASE_CORE};
-	g_autoptr(GError) error = NULL;
+	const struct ela_network *network = joining->network;
+	bool has_others = network->contacts.n != 0 || ela_bootstraps_any(joining->bootstraps);
 
-	if (network->lease.id != 0 || !ela_membership_genesis(network->membership) ||
-		((network->contacts.n != 0 || ela_bootstraps_any(joining->bootstraps)) &&
-			now_ns - joining->since_ns < ELA_NETWORK_ALONE_NS) ||
-		ela_membership_check(network->membership, &network->self, NULL) != 0)
-		return;
-	if (!ela_roles_may_be_core(network)) {
-		(void)g_snprintf(
-			network->missing, sizeof network->missing, "no core answers, and its user's nodes may not be one");
-		return;
-	}
-	if (ela_address_choose(&from, &network->self, wish, &lease.address) != 0)
-		return;
-	lease.n_places = ela_network_places(network, lease.places);
-	(void)g_snprintf(network->reason, sizeof network->reason, "by necessity: no other core answers");
-	if (ela_network_enter(network, &lease, &error) != 0) {
-		ela_logf(network->node->log, ELA_LOG_WARN, "joining", "alone-failed reason=\"%s\"", error->message);
-		return;
-	}
-	network->is_alone = network->is_unconfirmed = true;
-	ela_network_lan_look(joining->lan); /* others may have waited for that */
-	ela_logf(network->node->log, ELA_LOG_INFO, "joining", "alone reason=\"%s\"",
-		network->contacts.n ? "no core answers" : "it knows no other core");
+	if ((!has_others || now_ns - joining->since_ns >= ELA_NETWORK_ALONE_NS) && ela_network_be_alone(joining->network))
+		ela_network_lan_look(joining->lan); /* others may have waited for that */
 }
 
 /* ---- as time passes ---- */

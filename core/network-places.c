@@ -83,6 +83,21 @@ bool ela_network_is_inside(const struct ela_network *network, const struct ela_a
 	return false;
 }
 
+bool ela_network_outside(const struct ela_network *network, uint32_t *at, struct ela_addr *ret)
+{
+	const struct ela_contacts *contacts = &network->contacts;
+
+	for (uint32_t i = 0; i < contacts->n; i++) {
+		const struct ela_place *place = &contacts->v[(*at)++ % contacts->n].place;
+
+		*ret = place->addr;
+		ret->port = place->tcp_port;
+		if (place->tcp_port && !ela_network_is_inside(network, ret))
+			return true;
+	}
+	return false;
+}
+
 uint32_t ela_network_seen_places(
 	const struct ela_network *network, const struct ela_addr *seen, uint32_t n, struct ela_place ret[ELA_LEASE_PLACES])
 {
