@@ -482,11 +482,12 @@ static void expect_cores(uint32_t n_own, uint32_t least, const uint8_t *wanted, 
 /* Own addresses come first, and give way to cores that were met, all but least. */
 START_TEST(own_give_way)
 {
-	struct ela_token_core cores[2] = {{.x25519 = {1}}, {.x25519 = {2}}};
+	struct ela_token_core cores[2] = {0};
 	g_autofree char *file = net_path(here->state, ELA_CORES_FILE);
 	g_autoptr(GBytes) one = NULL, two = NULL;
 
 	for (uint8_t i = 0; i < 2; i++) {
+		memset(cores[i].x25519, 1 + i, sizeof cores[i].x25519);
 		cores[i].place = place("192.0.2.100");
 		cores[i].place.addr.ip[3] += i;
 	}
