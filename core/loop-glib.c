@@ -17,17 +17,29 @@
 struct glib_loop {
 	struct ela_loop loop;
 	GMainContext *context;
+	struct clock *clock;
+	GPtrArray *timers;    /* struct ela_timer, not owned */
+	uint64_t round;       /* of the clock's dispatches */
 	GSource *wake;        /* ready when posts wait */
 	pthread_mutex_t lock; /* protects posts; not a GMutex, whose futex ThreadSanitizer does not see */
 	GQueue posts;
 };
 
 struct ela_timer {
-	GSource source; /* first: GLib allocates it */
 	struct glib_loop *owner;
 	void (*fn)(void *data);
 	void *data;
 	uint64_t at_ns; /* 0 = not armed */
+	uint64_t round; /* when it was armed */
+};
+
+/*
+ * All timers are one source, which tells GLib in prepare how long to wait. A source for each would wake the loop each
+ * time that one is armed (g_source_set_ready_time() writes to an eventfd), by far the most of what a quiet node does.
+ */
+struct clock {
+	GSource source; /* first: GLib allocates it */
+	struct glib_loop *owner;
 };
 
 struct ela_watch {
@@ -80,64 +92,83 @@ static void random_bytes(struct ela_loop *loop, void *buf, size_t len)
 	}
 }
 
-/* GLib's clock stands still in suspend, ours does not: a timer is armed by its distance and looks again when it fires.
- */
-static void arm(struct ela_timer *t)
+/* The first that is due by then, of those armed in another round; NULL: none. */
+static struct ela_timer *first_due(const struct glib_loop *g, uint64_t by_ns, uint64_t but_round)
 {
-	uint64_t now = clock_ns(CLOCK_BOOTTIME);
-	uint64_t wait_us = t->at_ns > now ? (t->at_ns - now + 999) / 1000 : 0;
+	struct ela_timer *first = NULL;
 
-	g_source_set_ready_time(&t->source, g_get_monotonic_time() + (gint64)wait_us);
+	for (guint i = 0; i < g->timers->len; i++) {
+		struct ela_timer *t = g_ptr_array_index(g->timers, i);
+
+		if (t->at_ns && t->at_ns <= by_ns && t->round != but_round && (!first || t->at_ns < first->at_ns))
+			first = t;
+	}
+	return first;
 }
 
-static gboolean timer_dispatch(GSource *source, GSourceFunc callback, gpointer data)
+/* GLib's clock stands still in suspend, ours does not: a timer's distance is worked out anew each time. */
+static gboolean clock_prepare(GSource *source, gint *ret_wait_ms)
 {
-	struct ela_timer *t = (struct ela_timer *)source;
+	const struct ela_timer *first = first_due(((struct clock *)source)->owner, UINT64_MAX, 0);
+	uint64_t now = clock_ns(CLOCK_BOOTTIME);
+
+	*ret_wait_ms = -1;
+	if (first)
+		*ret_wait_ms = first->at_ns <= now ? 0 : (gint)MIN((first->at_ns - now + 999999) / 1000000, G_MAXINT);
+	return *ret_wait_ms == 0;
+}
+
+static gboolean clock_check(GSource *source)
+{
+	return first_due(((struct clock *)source)->owner, clock_ns(CLOCK_BOOTTIME), 0) != NULL;
+}
+
+/* What is armed meanwhile waits for the next dispatch, or a timer that is always due would keep all else waiting. */
+static gboolean clock_dispatch(GSource *source, GSourceFunc callback, gpointer data)
+{
+	struct glib_loop *g = ((struct clock *)source)->owner;
+	uint64_t now = clock_ns(CLOCK_BOOTTIME);
+	struct ela_timer *t;
 
 	(void)callback, (void)data;
-	if (t->at_ns > clock_ns(CLOCK_BOOTTIME)) {
-		arm(t);
-		return G_SOURCE_CONTINUE;
+	g->round++;
+	while ((t = first_due(g, now, g->round)) != NULL) {
+		t->at_ns = 0;
+		t->fn(t->data); /* which may free any timer */
 	}
-	t->at_ns = 0;
-	g_source_set_ready_time(source, -1);
-	t->fn(t->data);
 	return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs timer_funcs = {.dispatch = timer_dispatch};
+static GSourceFuncs clock_funcs = {.prepare = clock_prepare, .check = clock_check, .dispatch = clock_dispatch};
 
 static struct ela_timer *timer_new(struct ela_loop *loop, void (*fn)(void *data), void *data)
 {
-	struct ela_timer *t = (struct ela_timer *)g_source_new(&timer_funcs, sizeof *t);
+	struct ela_timer *t = g_new0(struct ela_timer, 1);
 
 	t->owner = (struct glib_loop *)loop;
 	t->fn = fn;
 	t->data = data;
-	g_source_set_ready_time(&t->source, -1);
-	(void)g_source_attach(&t->source, t->owner->context); /* the id is not needed: we keep the pointer */
+	g_ptr_array_add(t->owner->timers, t);
 	return t;
 }
 
 static void timer_set(struct ela_timer *t, uint64_t at_ns)
 {
 	t->at_ns = at_ns;
-	if (at_ns == 0)
-		g_source_set_ready_time(&t->source, -1);
-	else
-		arm(t);
+	t->round = t->owner->round;
+}
+
+static void timer_free(struct ela_timer *t)
+{
+	if (t)
+		(void)g_ptr_array_remove_fast(t->owner->timers, t); /* it is there */
+	g_free(t);
 }
 
 static void source_free(GSource *source)
 {
 	g_source_destroy(source);
 	g_source_unref(source);
-}
-
-static void timer_free(struct ela_timer *t)
-{
-	if (t)
-		source_free(&t->source);
 }
 
 static GIOCondition condition(uint32_t events)
@@ -228,6 +259,8 @@ static void loop_free(struct ela_loop *loop)
 	struct glib_loop *g = (struct glib_loop *)loop;
 
 	source_free(g->wake);
+	source_free(&g->clock->source);
+	g_ptr_array_unref(g->timers);
 	g_queue_clear_full(&g->posts, g_free);
 	(void)pthread_mutex_destroy(&g->lock); /* nobody posts any more */
 	g_main_context_unref(g->context);
@@ -256,6 +289,11 @@ struct ela_loop *ela_loop_glib_new(void)
 	g->context = g_main_context_ref_thread_default();
 	(void)pthread_mutex_init(&g->lock, NULL); /* cannot fail with default attributes on Linux */
 	g_queue_init(&g->posts);
+	g->timers = g_ptr_array_new();
+	g->round = 1; /* 0 is none */
+	g->clock = (struct clock *)g_source_new(&clock_funcs, sizeof *g->clock);
+	g->clock->owner = g;
+	(void)g_source_attach(&g->clock->source, g->context); /* the id is not needed: we keep the pointer */
 	g->wake = g_source_new(&wake_funcs, sizeof(GSource));
 	g_source_set_callback(g->wake, NULL, g, NULL); /* only carries the pointer to dispatch */
 	g_source_set_ready_time(g->wake, -1);
