@@ -7,6 +7,7 @@
  * in. Lanes inherit the blocked signals, so none ever interrupts one.
  */
 #include "daemon.h"
+#include "footprint.h"
 #include "network.h"
 #include "node.h"
 #include "notify.h"
@@ -26,6 +27,8 @@
 #include <unistd.h>
 
 #define FAREWELL_MS 250u
+#define SETTLED_S 10u /* what the start and joining needed is not needed any more */
+#define TRIM_S 600u   /* and what happened since */
 
 struct daemon {
 	const struct ela_daemon_options *options;
@@ -45,7 +48,7 @@ struct daemon {
 	struct ela_identity identity;
 	int state_fd; /* the state folder; -1: none, this is no node of a ring */
 	GMainLoop *main_loop;
-	guint sources[6]; /* of GLib; 0 = none */
+	guint sources[7]; /* of GLib; 0 = none */
 };
 
 static void complain(const char *message)
@@ -317,6 +320,15 @@ static gboolean on_watchdog(void *data)
 	return G_SOURCE_CONTINUE;
 }
 
+static gboolean on_trim(void *data)
+{
+	struct daemon *daemon = data;
+
+	ela_footprint_trim();
+	daemon->sources[6] = g_timeout_add_seconds(TRIM_S, on_trim, daemon);
+	return G_SOURCE_REMOVE;
+}
+
 /* Blocks or lets in what add_sources() handles; a signal that comes meanwhile waits. */
 static void hold_signals(int how)
 {
@@ -338,6 +350,7 @@ static void add_sources(struct daemon *daemon)
 	daemon->sources[2] = g_unix_signal_add(SIGHUP, on_reload, daemon);
 	daemon->sources[3] = g_unix_signal_add(SIGUSR1, on_reopen, daemon);
 	daemon->sources[4] = g_unix_signal_add(SIGUSR2, on_counters, daemon);
+	daemon->sources[6] = g_timeout_add_seconds(SETTLED_S, on_trim, daemon);
 	daemon->sources[5] = watchdog_ms ? g_timeout_add(watchdog_ms, on_watchdog, daemon) : 0;
 }
 

@@ -268,7 +268,7 @@ static bool make_buffers(struct ela_lane *lane)
 	if (!lane->arena || !lane->out || !lane->scratch || !lane->train_bytes || !lane->stream_in || !lane->waiter_bytes ||
 		!lane->held_paths || !lane->up || !lane->coalesce || !lane->copies)
 		return false;
-	memset(lane->up, 0, sizeof *lane->up);
+	memset(lane->up, 0, offsetof(struct ela_ring, slots)); /* a slot is written before it is read, and most never are */
 	for (uint32_t i = 0; i < ELA_TRAINS; i++) {
 		lane->trains[i].data = lane->train_bytes + i * ELA_TRAIN_ROOM;
 		lane->trains[i].room = 65536;
