@@ -8,6 +8,7 @@
 #define PING_NS (200 * ELA_MSEC) /* four of them and the ticks between are less than a second */
 #define MISSES 3u
 #define MEASURE_NS (2 * ELA_SEC)
+#define OPEN_NS (25 * ELA_SEC) /* NATs keep the way of a datagram for 30 s and more (RFC 4787 wants 120) */
 #define ASK_NS (15 * ELA_SEC) /* so long after the last packet nobody waits for an answer any more */
 
 /* Three misses: look for it everywhere. Its session stays, it may only be slow. */
@@ -78,6 +79,24 @@ static void measure(struct ela_peer *peer, uint64_t now, uint64_t data_tx)
 	}
 }
 
+/*
+ * Nothing was heard for so long, or nothing sent for so long that what stands between may forget the way: a ping, whose
+ * answer mends both. Who is silent is asked as if nothing else had been, or the questions would never end.
+ */
+static bool keep_alive(struct ela_peer *peer, uint64_t now, uint64_t tx, uint64_t rx)
+{
+	uint64_t interval = peer->config->keepalive_ns, sent = MAX(interval, OPEN_NS);
+
+	if (interval == 0)
+		return false;
+	if (peer->silent_ns ? now - tx < interval : now - MAX(rx, peer->asked_ns) < interval && now - tx < sent)
+		return false;
+	peer->asked_ns = now;
+	ELA_COUNT(peer->node, KEEPALIVES_OUT, 1);
+	ping(peer, now);
+	return true;
+}
+
 /* A session without traffic is not renewed, unless a keepalive says that it is wanted all the time. */
 static void check_rekey(struct ela_peer *peer, uint64_t now, uint64_t data_tx)
 {
@@ -95,7 +114,7 @@ static void check_rekey(struct ela_peer *peer, uint64_t now, uint64_t data_tx)
 
 bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns)
 {
-	uint64_t data_tx, tx, rx, interval;
+	uint64_t data_tx, data_rx, tx, rx;
 	bool busy = false, was_silent = peer->silent_ns != 0;
 
 	ela_peer_expire(peer, now_ns);
@@ -104,19 +123,15 @@ bool ela_control_tick(struct ela_peer *peer, uint64_t now_ns)
 		/* Lanes go on while this looks: what they did since now_ns was read counts as done now, not as long ago. */
 		data_tx = MIN(ela_session_last_tx(peer->current), now_ns);
 		tx = MIN(MAX(data_tx, peer->control_tx_ns), now_ns);
-		rx = MAX(atomic_load_explicit(&peer->current->rx_ns, memory_order_relaxed), peer->control_rx_ns);
-		rx = MIN(rx, now_ns);
-		if (now_ns - MAX(data_tx, rx) < 5 * ELA_SEC)
+		data_rx = MIN(atomic_load_explicit(&peer->current->rx_ns, memory_order_relaxed), now_ns);
+		rx = MAX(data_rx, MIN(peer->control_rx_ns, now_ns));
+		if (now_ns - MAX(data_tx, data_rx) < 5 * ELA_SEC)
 			peer->node->active_ns = now_ns;
 		if (rx >= peer->silent_ns)
 			peer->silent_ns = 0;
 		busy = check_alive(peer, now_ns, MAX(data_tx, peer->asked_ns), rx);
 		measure(peer, now_ns, data_tx);
-		interval = peer->config->keepalive_ns;
-		if (interval && now_ns - tx >= interval) {
-			peer->asked_ns = now_ns;
-			ela_control_keepalive(peer, peer->current, &peer->tx_shadow->path);
-		}
+		busy |= keep_alive(peer, now_ns, tx, rx);
 		check_rekey(peer, now_ns, data_tx);
 		ela_pmtu_tick(peer, now_ns);
 		ela_via_tick(peer, now_ns);

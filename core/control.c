@@ -259,6 +259,14 @@ static void note_candidate(struct ela_peer *peer, struct ela_session *s, const s
 	ela_control_try(peer, path);
 }
 
+/* Answered at once, or another's matter: no peer has anything to do for it that its next tick would not see. */
+static bool is_quiet(const uint8_t *message, uint32_t len)
+{
+	if (len < HEAD)
+		return len == 0;
+	return message[5] == 0 && (message[4] == OP_PING || message[4] == OP_PONG || message[4] == OP_ROUTING);
+}
+
 void ela_control_input(struct ela_node *node, const struct ela_path *from, const uint8_t *data, uint32_t len)
 {
 	struct ela_session *s = len >= ELA_FRAME_MIN ? ela_index_find(node, ela_frame_index(data)) : NULL;
@@ -286,6 +294,7 @@ void ela_control_input(struct ela_node *node, const struct ela_path *from, const
 	ELA_COUNT(node, FRAMES_IN, 1);
 	ELA_COUNT(node, BYTES_IN, len);
 	s->peer->control_bytes += len;
+	node->stirred |= s != s->peer->current || !is_quiet(message, message_len);
 	ela_peer_confirm(s->peer, s, &path);
 	if (s == s->peer->current)
 		s->peer->control_rx_ns = ela_loop_now(node->loop);

@@ -22,15 +22,16 @@
 #include "directory.h"
 #include "members.h"
 
-#define ELA_REACH_NS (3u * ELA_SEC)       /* a core with which there is no session by then cannot be reached... */
-#define ELA_REST_LEAST_NS (5u * ELA_SEC)  /* ... and is called again after that, then twice that, ... */
-#define ELA_REST_MOST_NS (60u * ELA_SEC)  /* ... and so on up to here */
-#define ELA_LINK_ALIVE_NS (5u * ELA_SEC)  /* keepalives of a session that is kept */
-#define ELA_THIRD_NS (60u * ELA_SEC)      /* that often another core is the third */
-#define ELA_GRACE_NS (5u * ELA_SEC)       /* a parent or spare without a record relays on so long */
-#define ELA_FORMER_NS (200 * ELA_MSEC)    /* who started anew learns so long whom it may hear, and may call itself */
-#define ELA_FORMER_USED_NS (5u * ELA_SEC) /* a session that sent something so long ago is used */
-#define ELA_LEAVES_NS (60u * ELA_SEC)     /* who said that it leaves is believed so long */
+#define ELA_REACH_NS (3u * ELA_SEC)        /* a core with which there is no session by then cannot be reached... */
+#define ELA_REST_LEAST_NS (5u * ELA_SEC)   /* ... and is called again after that, then twice that, ... */
+#define ELA_REST_MOST_NS (60u * ELA_SEC)   /* ... and so on up to here */
+#define ELA_LINK_ALIVE_NS (10u * ELA_SEC)  /* keepalives of a session that is kept */
+#define ELA_PARENT_ALIVE_NS (5u * ELA_SEC) /* of an edge's with its parent */
+#define ELA_THIRD_NS (60u * ELA_SEC)        /* that often another core is the third */
+#define ELA_GRACE_NS (5u * ELA_SEC)        /* a parent or spare without a record relays on so long */
+#define ELA_FORMER_NS (200 * ELA_MSEC)     /* who started anew learns so long whom it may hear, and may call itself */
+#define ELA_FORMER_USED_NS (5u * ELA_SEC)  /* a session that sent something so long ago is used */
+#define ELA_LEAVES_NS (60u * ELA_SEC)      /* who said that it leaves is believed so long */
 
 struct ela_neighbours;
 

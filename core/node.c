@@ -88,6 +88,7 @@ static bool drain_lane(struct ela_lane *lane)
 
 		if (!slot)
 			return false;
+		node->stirred |= slot->data[1] != ELA_TYPE_MESSAGE;
 		if (slot->data[1] == ELA_TYPE_MESSAGE)
 			ela_control_input(node, &slot->path, slot->data, slot->len);
 		else if (node->discovery && ela_greeting_is(slot->data, slot->len))
@@ -146,6 +147,7 @@ static void take_events(struct ela_peer *peer)
 {
 	uint32_t events = atomic_exchange(&peer->events, 0);
 
+	peer->node->stirred = true;
 	if (events & ELA_PEER_OPENED)
 		ela_peer_confirm(peer, NULL, NULL);
 	if (events & ELA_PEER_LINK_DOWN)
@@ -212,6 +214,7 @@ static void look(struct ela_node *node)
 	atomic_store(&node->attention, 0); /* first: what comes later wakes again */
 	if (!node->running)
 		return;
+	node->stirred = atomic_load(&node->suspended) != 0;
 	for (uint32_t i = 0; i < node->n_lanes; i++)
 		more |= drain_lane(node->lanes[i]);
 	if (atomic_load(&node->suspended))
@@ -224,7 +227,8 @@ static void look(struct ela_node *node)
 	ela_links_reap(node);
 	if (more)
 		ela_node_attention(node);
-	ela_node_tick_soon(node);
+	if (node->stirred)
+		ela_node_tick_soon(node);
 }
 
 static void attention_ready(void *data, uint32_t events)

@@ -375,6 +375,7 @@ struct ela_node {
 	bool forward_dirty;
 	struct ela_timer *wake, *tick, *soon; /* wake: of attention without threads */
 	uint64_t tick_at_ns, active_ns;       /* traffic was last seen */
+	bool stirred;                         /* by what is being looked at: peers may have something to do now */
 	GPtrArray *links;                     /* all stream connections */
 	uint64_t next_link;
 	GPtrArray *pings;   /* struct ela_ping: those that wait for an answer */

@@ -283,6 +283,48 @@ START_TEST(keepalive)
 }
 END_TEST
 
+/* It costs a question and its answer each time, of one end. */
+START_TEST(keepalive_is_cheap)
+{
+	struct sim_spec spec = {.keepalive_s = 30};
+	struct sim *s = start_pair(sim_seed(_i), &spec);
+	uint64_t frames, asked;
+
+	sim_link(s, RTT(any_rtt(s)));
+	sim_run(s, 10 * ELA_SEC);
+	frames = sim_counter(s, 0, "frames-out") + sim_counter(s, 1, "frames-out");
+	asked = sim_counter(s, 0, "keepalives-out") + sim_counter(s, 1, "keepalives-out");
+	sim_run(s, 95 * ELA_SEC); /* before keys are replaced */
+	frames = sim_counter(s, 0, "frames-out") + sim_counter(s, 1, "frames-out") - frames;
+	asked = sim_counter(s, 0, "keepalives-out") + sim_counter(s, 1, "keepalives-out") - asked;
+	sim_check(s, asked >= 3 && asked <= 6, "it was not asked as often as it should be");
+	sim_equal(s, frames, 2 * asked);
+	sim_free(s);
+}
+END_TEST
+
+/* Who is told things all the time and says nothing is asked all the same. */
+START_TEST(keepalive_hears)
+{
+	struct sim_spec spec = {.keepalive_s = 30};
+	struct sim *s = sim_new(sim_seed(_i), 2, &spec);
+	uint64_t asked;
+
+	s->nodes[0].spec.dials = 0;
+	s->nodes[1].spec.keepalive_s = 0; /* or it would ask */
+	sim_up_all(s);
+	sim_check(s, sim_run_until(s, agree, 3 * ELA_SEC), "no session");
+	sim_run(s, 10 * ELA_SEC);
+	asked = sim_counter(s, 0, "keepalives-out");
+	for (uint32_t i = 0; i < 80; i++) {
+		(void)ela_control_routing(sim_peer(s, 0, 1), "x", 1); /* wants no answer */
+		sim_run(s, ELA_SEC);
+	}
+	sim_check(s, sim_counter(s, 0, "keepalives-out") >= asked + 2, "nobody asked whether it is there");
+	sim_free(s);
+}
+END_TEST
+
 /* A keepalive that comes less often than keys must be replaced keeps the way open all the same. */
 START_TEST(rare_keepalive)
 {
@@ -470,6 +512,8 @@ static void fill(Suite *suite)
 	sim_add(suite, quiet, 10);
 	sim_add(suite, nobody_there, 5);
 	sim_add(suite, keepalive, 10);
+	sim_add(suite, keepalive_is_cheap, 10);
+	sim_add(suite, keepalive_hears, 5);
 	sim_add(suite, rare_keepalive, 10);
 	sim_add(suite, keepalive_after_absence, 5);
 	sim_add(suite, absent_beside_another, 5);
