@@ -206,10 +206,12 @@ void chord_untell(struct chord *c); /* takes all back */
 void chord_links_refresh(struct chord *c); /* core's peers and their flags */
 void chord_link_event(struct chord *c, uint32_t peer, uint32_t event);
 void chord_reconsider(struct chord *c, uint32_t id); /* another record counts for it: what are we linked with? */
-void chord_spread(struct chord *c, const struct chord_entry *entry); /* to all linked cores */
+void chord_spread(struct chord *c, const struct chord_arrival *arrival); /* to all linked cores */
 void chord_greet_all(struct chord *c);
 bool chord_send(struct chord *c, const struct chord_link *link, const struct chord_message *message);
 void chord_send_record(struct chord *c, const struct chord_link *link, const struct chord_entry *entry);
+/* As what it changes of the record before, where that is told. */
+void chord_send_arrival(struct chord *c, const struct chord_link *link, const struct chord_arrival *arrival);
 void chord_send_digest(struct chord *c, const struct chord_link *link);
 /* Linked cores, or the leaves linked with us, in the order of their IDs: a hash table's order is nobody's promise. */
 GPtrArray *chord_linked(struct chord *c, bool leaves);

@@ -47,18 +47,6 @@ static bool is_child(const struct chord *c, const struct chord_link *link)
 	return chord_table_find(&c->table, link->id)->info.parent == c->host->own_id(c->host);
 }
 
-static void tell(struct chord *c, const struct chord_link *link, const struct chord_arrival *arrival)
-{
-	struct chord_message message = {.kind = CHORD_RENEWAL, .base = arrival->base, .pieces = arrival->pieces};
-
-	message.pieces_len = arrival->pieces_len;
-	message.age_ms = chord_age_ms(c, arrival->entry);
-	if (message.pieces_len)
-		(void)chord_send(c, link, &message);
-	else
-		chord_send_record(c, link, arrival->entry);
-}
-
 void chord_serve(struct chord *c, const struct chord_link *from, const struct chord_arrival *arrival)
 {
 	const struct chord_entry *entry = arrival->entry;
@@ -73,7 +61,7 @@ void chord_serve(struct chord *c, const struct chord_link *from, const struct ch
 		if (link == from || link->id == entry->info.id || !(arrival->is_news || is_child(c, link)))
 			continue;
 		if (chord_may_send(c, link))
-			tell(c, link, arrival);
+			chord_send_arrival(c, link, arrival);
 		else /* two rings met: with what else is in its bucket, as fast as a peer gets anything */
 			chord_owe(c, link, UINT64_C(1) << chord_bucket(entry->info.id));
 	}

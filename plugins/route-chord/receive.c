@@ -32,7 +32,7 @@ static void pass_on(struct chord *c, const struct chord_link *link, const struct
 	uint32_t own_id = c->host->own_id(c->host);
 
 	if (is_its_own && (info->parent == own_id || !g_hash_table_contains(c->linked, GUINT_TO_POINTER(info->parent))))
-		chord_spread(c, arrival->entry);
+		chord_spread(c, arrival);
 	else if (arrival->is_news)
 		chord_forward(c, link, arrival->entry);
 	chord_serve(c, link, arrival);
@@ -152,6 +152,7 @@ static void on_renewal(struct chord *c, struct chord_link *link, const struct ch
 
 	if (!base) {
 		chord_count(c, CHORD_DROP_BASE);
+		link->again = !chord_is_edge(c, link->id); /* of two cores, the one that lacks something compares */
 		chord_leaf_lacks(c, link);
 		return;
 	}

@@ -139,7 +139,7 @@ static int put(struct chord *c, uint32_t id, const void *bytes, uint32_t len, bo
 	switch (chord_table_put(c, &info, bytes, len, 0, &arrival)) {
 	case CHORD_PUT_NEW:
 		chord_arrived(c, &arrival);
-		chord_spread(c, arrival.entry);
+		chord_spread(c, &arrival);
 		chord_serve(c, NULL, &arrival);
 		if (arrival.entry == chord_own(c))
 			chord_leaf_said(c, arrival.is_news);

@@ -43,6 +43,18 @@ void chord_send_record(struct chord *c, const struct chord_link *link, const str
 	(void)chord_send(c, link, &message);
 }
 
+void chord_send_arrival(struct chord *c, const struct chord_link *link, const struct chord_arrival *arrival)
+{
+	struct chord_message message = {.kind = CHORD_RENEWAL, .base = arrival->base, .pieces = arrival->pieces};
+
+	message.pieces_len = arrival->pieces_len;
+	message.age_ms = chord_age_ms(c, arrival->entry);
+	if (message.pieces_len)
+		(void)chord_send(c, link, &message);
+	else
+		chord_send_record(c, link, arrival->entry);
+}
+
 void chord_send_digest(struct chord *c, const struct chord_link *link)
 {
 	struct chord_message message = {.kind = CHORD_DIGEST};
@@ -86,17 +98,17 @@ struct chord_link *chord_take_random(struct chord *c, GPtrArray *of)
 }
 
 /* A leaf's own record is all that it spreads, its leave included. */
-void chord_spread(struct chord *c, const struct chord_entry *entry)
+void chord_spread(struct chord *c, const struct chord_arrival *arrival)
 {
 	g_autoptr(GPtrArray) cores = NULL;
 
-	if (!c->joined && !(chord_is_leaf(c) && entry == chord_own(c)))
+	if (!c->joined && !(chord_is_leaf(c) && arrival->entry == chord_own(c)))
 		return;
 	cores = chord_linked(c, false);
 	for (guint i = 0; i < cores->len; i++) {
 		const struct chord_link *link = g_ptr_array_index(cores, i);
 
-		chord_send_record(c, link, entry);
+		chord_send_arrival(c, link, arrival);
 	}
 }
 
