@@ -108,7 +108,10 @@ void chord_spread(struct chord *c, const struct chord_arrival *arrival)
 	for (guint i = 0; i < cores->len; i++) {
 		const struct chord_link *link = g_ptr_array_index(cores, i);
 
-		chord_send_arrival(c, link, arrival);
+		if (c->joined)
+			chord_send_arrival(c, link, arrival);
+		else /* an edge compares with nobody: who lacks what it said before would lack this as well */
+			chord_send_record(c, link, arrival->entry);
 	}
 }
 
