@@ -65,15 +65,20 @@ apart br1
 ring_join c "$token"
 ring_join d "$token"
 lab_check 'both have used the token, on either side' lab_until 15 ring_in c d
-lab_check 'the owner changes the list at a' line a 'list 0\.2' users set ute max-nodes 2
-lab_check 'and at b' line b 'list 0\.2' users set ute max-nodes 3
 apart br0
-lab_check 'both sides know that the list is forked' lab_until 30 both_forked
-lab_check 'and their logs do' logged a 'two user lists of one version'
 lab_check 'one machine is in' lab_until 30 one_is_in
 read -r winner loser <"$T/winner"
 lab_check "and the other is told why ($loser)" lab_until 30 is_told "$loser"
+lab_check "$winner goes on" ping_until "$winner" b
+
+apart br1
+lab_check 'the owner changes the list at a' line a 'list 0\.2' users set ute max-nodes 2
+lab_check 'and at b' line b 'list 0\.2' users set ute max-nodes 3
+apart br0
+lab_check 'both sides know that the list is forked' lab_until 90 both_forked
+lab_check 'and their logs do' logged a 'two user lists of one version'
+lab_check 'rights are what both give: the user is in both' ping_until "$winner" a
 lab_check 'the owner signs again' line a 'list 0\.3' users renew
 lab_check 'and the alarm is over' lab_until 15 none_forked
-lab_check "$winner goes on" ping_until "$winner" b
+lab_check "$winner goes on through it all" ping_until "$winner" b
 lab_end

@@ -119,8 +119,8 @@ static void look_at_address(struct sim *s, uint32_t i)
 	const struct sim_node *n = &s->nodes[i];
 	uint32_t host = sim_host(s, i), had = s->watch->nodes[i].host;
 
-	if (n->out || n->network->lease.id == 0 || ela_joining_talks(n->network->joining))
-		return; /* it asks for it yet */
+	if (n->out || n->network->lease.id == 0 || n->network->missing[0] || ela_joining_talks(n->network->joining))
+		return; /* it only asks for it, or nobody lets it in with it */
 	sim_check(s, had == 0 || host == had || host == (n->spec.wish ? n->spec.wish : i + 1),
 		"node %u has the address .%u, and had .%u", i, host, had);
 	if (had != 0)
