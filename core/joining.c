@@ -633,7 +633,10 @@ static bool is_inside(void *data, const struct ela_addr *addr)
 
 static void on_found(void *data, const struct ela_addr *addr)
 {
-	ela_bootstraps_found(((struct ela_joining *)data)->bootstraps, addr, "lan");
+	struct ela_joining *joining = data;
+
+	if (!joining->network->is_out) /* it asks when its time comes, not whenever somebody says a word */
+		ela_bootstraps_found(joining->bootstraps, addr, "lan");
 }
 
 /* A ring that was cut in two has two that stand: somebody must look. */
@@ -740,11 +743,12 @@ void ela_joining_start(struct ela_joining *joining)
 	if (joining->step != STEP_IDLE)
 		return;
 	joining->since_ns = ela_loop_now(loop_of(joining));
-	ela_network_lan_look(joining->lan);
-	if (joining->network->is_out)
+	if (joining->network->is_out) {
 		step_to(joining, STEP_RESTING, OUT_NS);
-	else
-		turn(joining);
+		return;
+	}
+	ela_network_lan_look(joining->lan);
+	turn(joining);
 }
 
 struct ela_joining *ela_joining_new(struct ela_network *network)

@@ -286,6 +286,17 @@ void ela_members_recheck(struct ela_members *members)
 	}
 }
 
+void ela_members_hang_up(struct ela_members *members)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, members->by_peer);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		if (!((struct member *)value)->peer->guest)
+			ela_peer_reset(((struct member *)value)->peer);
+}
+
 struct ela_members *ela_members_new(struct ela_node *node, struct ela_membership *membership, GBytes *credential)
 {
 	struct ela_members *members = g_new0(struct ela_members, 1);

@@ -46,6 +46,8 @@ int ela_members_know(struct ela_members *members, const struct ela_credential *c
 	const struct ela_peer_spec *spec, struct ela_peer **ret, GError **error);
 /* Ends its sessions; it may come again. */
 void ela_members_drop(struct ela_members *members, struct ela_peer *peer);
+/* Ends the sessions with all members: this node is none any more. They stay members. */
+void ela_members_hang_up(struct ela_members *members);
 /* Somebody may have lost his rights: drops those whose credential is not good any more. Cheap when nothing changed. */
 void ela_members_recheck(struct ela_members *members);
 

@@ -97,6 +97,12 @@ static void lead_as_edge(struct ela_neighbours *n, struct neighbour *nb)
 		lead_through(nb->peer, n->parent->peer); /* while it is called: the parent before may relay no more */
 }
 
+static void lead_nowhere(struct ela_neighbours *n, struct neighbour *nb)
+{
+	relay(n, nb, NULL, ELA_FORWARD_NONE);
+	ela_peer_keep(nb->peer, 0);
+}
+
 void ela_neighbours_lead(struct ela_neighbours *n)
 {
 	GHashTableIter iter;
@@ -113,6 +119,6 @@ void ela_neighbours_lead(struct ela_neighbours *n)
 		else if (n->role == ELA_LEASE_EDGE)
 			lead_as_edge(n, nb);
 		else
-			relay(n, nb, NULL, ELA_FORWARD_NONE);
+			lead_nowhere(n, nb);
 	}
 }

@@ -236,6 +236,8 @@ void ela_network_check_oneself(struct ela_network *network)
 	ela_logf(network->node->log, ELA_LOG_ERROR, "network", "out reason=\"%s\" remedy=\"" ELA_NETWORK_OUT_REMEDY "\"",
 		error->message);
 	ela_network_leave(network);
+	ela_neighbours_set_role(network->neighbours, ELA_LEASE_JOINING);
+	ela_members_hang_up(network->members);
 	ela_joining_start(network->joining); /* unless it asks already */
 }
 

@@ -63,7 +63,7 @@ lab_check 'a token that was used is told to be so' lab_until 10 line h 'used by 
 ring_start a
 lab_check 'a knows who joined' lab_until 15 line a ' c +ute ' peers
 lab_equal 'the second user of the token is nowhere' "$(ring_address h)" ''
-lab_refuse 'nor known' line b ' h ' peers
+lab_refuse 'nor known' line b ' h +ute ' peers
 
 # ---- one address, wished by two at once ----
 for node in d e; do
@@ -128,23 +128,28 @@ if mount -t tmpfs -o size=256k,mode=700 none "$T/b/full" 2>/dev/null; then
 		in_ns b "$ELA_ELA" --dir "$T/b/full" peers >"$T/out" && ! grep -qw ute "$T/out"
 	}
 	b_health() {
-		in_ns b "$ELA_ELA" --dir "$T/b/full" status | grep -q "$1"
+		in_ns b "$ELA_ELA" --dir "$T/b/full" status >"$T/out" 2>&1
+		grep -q "$1" "$T/out"
 	}
 	lab_check 'on a full disk the list takes away' lab_until 10 b_without_c
 	lab_check 'and it is told' lab_until 2 b_health 'health: users and nodes cannot be written'
 	lab_equal 'nothing half is on the disk' "$(sha256sum "$T/b/full/list")" "$before"
 	rm "$T/b/full/rubbish"
-	lab_check 'with room it is written' lab_until 10 b_health 'health: good'
+	b_wrote() {
+		in_ns b "$ELA_ELA" --dir "$T/b/full" status >"$T/out" && ! grep -q 'users and nodes cannot be written' "$T/out"
+	}
+	lab_check 'with room it is written' lab_until 10 b_wrote || grep health "$T/out"
 	lab_refuse 'and is another' test "$(sha256sum "$T/b/full/list")" = "$before"
 else
 	echo 'skipped: a full disk, for nothing can be mounted here'
 	ring_start b
 	ela_at a users revoke ute >"$T/out"
 fi
-lab_check 'c is told that it is out' lab_until 30 line c '^joining: the user of node c was revoked' status
+lab_check 'c is told that it is out' lab_until 30 line c '^joining: node c was revoked' status
 
 # ---- what answers is not what was asked for ----
 # A program at the address of the token that is no ELA node, and a node of another network.
+node_stop h
 mkdir -p "$T/h/other" "$T/h/web"
 in_ns h "$ELA_ELA" init other --no-start --dir "$T/h/other" --endpoint 10.99.0.8:7451 --endpoint 10.99.0.2:7450 \
 	>"$T/h/other.out" 2>&1
