@@ -26,12 +26,12 @@ struct ela_uplink {
 };
 
 /* The device that a route leaves by; 0: none, or several. */
-static unsigned device_of_route(const struct nlmsghdr *header)
+static unsigned device_of_route(struct nlmsghdr *header)
 {
-	const struct rtmsg *route = NLMSG_DATA(header);
+	struct rtmsg *route = NLMSG_DATA(header);
 	int len = (int)RTM_PAYLOAD(header);
 
-	for (const struct rtattr *at = RTM_RTA(route); RTA_OK(at, len); at = RTA_NEXT(at, len)) {
+	for (struct rtattr *at = RTM_RTA(route); RTA_OK(at, len); at = RTA_NEXT(at, len)) {
 		unsigned index;
 
 		if (at->rta_type != RTA_OIF || RTA_PAYLOAD(at) != sizeof index)
@@ -43,7 +43,7 @@ static unsigned device_of_route(const struct nlmsghdr *header)
 }
 
 /* Addresses and routes of elad's own device are elad's doing; a cached route is no news. */
-static bool is_news(const struct ela_uplink *uplink, const struct nlmsghdr *header)
+static bool is_news(const struct ela_uplink *uplink, struct nlmsghdr *header)
 {
 	const struct ifaddrmsg *address = NLMSG_DATA(header);
 	const struct rtmsg *route = NLMSG_DATA(header);
@@ -61,11 +61,12 @@ static bool is_news(const struct ela_uplink *uplink, const struct nlmsghdr *head
 	}
 }
 
-static bool has_news(const struct ela_uplink *uplink, const void *bytes, ssize_t len)
+/* Nothing is written to bytes: the macros of netlink take no constants. */
+static bool has_news(const struct ela_uplink *uplink, void *bytes, ssize_t len)
 {
 	unsigned left = (unsigned)len;
 
-	for (const struct nlmsghdr *header = bytes; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left))
+	for (struct nlmsghdr *header = bytes; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left))
 		if (is_news(uplink, header))
 			return true;
 	return false;

@@ -37,7 +37,7 @@ none_forked() {
 one_is_in() {
 	local winner loser
 	for winner in c d; do
-		[ $winner = c ] && loser=d || loser=c
+		[ "$winner" = c ] && loser=d || loser=c
 		if line a " $winner +ute " peers && line b " $winner +ute " peers && ! line a " $loser +ute " peers &&
 			! line b " $loser +ute " peers; then
 			echo "$winner $loser" >"$T/winner"

@@ -71,8 +71,8 @@ numbers_send() {
 
 # numbers_last FROM TO  when the last one arrived, by the wall clock; 0: none did
 numbers_last() {
-	cat "$T/$2/heard" 2>/dev/null |
-		awk -v from="${REVOKE_SENDER[$1]}" 'BEGIN { last = 0 } $2 == from && NF == 3 { last = $1 } END { print last }'
+	[ -e "$T/$2/heard" ] || { echo 0 && return; }
+	awk -v from="${REVOKE_SENDER[$1]}" 'BEGIN { last = 0 } $2 == from && NF == 3 { last = $1 } END { print last }' "$T/$2/heard"
 }
 
 # numbers_arrive FROMS TOS  each of both lists, in one word each

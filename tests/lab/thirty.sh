@@ -90,7 +90,7 @@ done
 sleep $IDLE_S
 cpu=$(awk -v t=$(($(ticks) - before)) -v hz="$HZ" -v s=$IDLE_S 'BEGIN { printf "%.2f", 100 * t / hz / s }')
 for node in "${NODES[@]}"; do
-	# shellcheck disable=SC2086 # into words
+	# shellcheck disable=SC2046,SC2086 # into words
 	set -- ${BYTES[$node]} $(underlay_bytes "$node") $(rss_kib "$node")
 	echo "$node $((($3 - $1) / IDLE_S)) $((($4 - $2) / IDLE_S)) $((($3 - $1 + $4 - $2) / IDLE_S)) $5"
 done >"$T/idle"

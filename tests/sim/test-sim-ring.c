@@ -229,7 +229,7 @@ START_TEST(reunited)
 	settle(s, 2 * FORM_NS);
 	cut(s, true);
 	sim_run(s, SETTLE_NS);
-	sim_check(s, is_halved(s));
+	sim_check(s, is_halved(s), "the halves remember each other");
 	cut(s, false);
 	settle(s, SETTLE_NS / 2);
 	talk_all(s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory that is given back: pages of files go, what was relocated stays, and all works on. */
 #include "footprint.h"
+#include "sandbox.h"
 
 #include <check.h>
 #include <glib.h>
@@ -60,7 +61,7 @@ START_TEST(files)
 }
 END_TEST
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* theirs is another heap */
+#if !ELA_SANITIZED /* theirs is another heap */
 START_TEST(heap)
 {
 	enum { N = 4096, LEN = 4096 };
@@ -91,7 +92,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, files);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !ELA_SANITIZED
 	tcase_add_test(tc, heap);
 #endif
 	suite_add_tcase(suite, tc);
