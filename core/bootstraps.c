@@ -54,7 +54,8 @@ static void say_failed(const struct target *t, const char *reason)
 	if (t->at < t->n)
 		(void)ela_addr_text(&t->addrs[t->at], text); /* returns the buffer */
 	ela_logf_limited(b->node->log, now_ns(b), t->host ? ELA_LOG_WARN : ELA_LOG_INFO, "bootstrap",
-		"failed endpoint=%s address=%s reason=\"%s\" remedy=\"%s\"", t->host ? t->host : t->where, text, reason, remedy);
+		"failed endpoint=%s address=%s reason=\"%s\" remedy=\"%s\"", t->host ? t->host : t->where, text, reason,
+		remedy);
 }
 
 /* ---- calling ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bootstraps: places where a node of this network may be, whose key nobody knows: what ela.ini has as bootstrap, and
- * what is found: on a LAN (discovery.h), among old contacts. They are called by XX; whoever is there goes on as a contact does. Control
- * thread.
+ * what is found: on a LAN (discovery.h), among old contacts. They are called by XX; whoever is there goes on as a
+ * contact does. Control thread.
  */
 #ifndef ELA_CORE_BOOTSTRAPS_H
 #define ELA_CORE_BOOTSTRAPS_H

@@ -9,7 +9,7 @@
 #define MISSES 3u
 #define MEASURE_NS (2 * ELA_SEC)
 #define OPEN_NS (25 * ELA_SEC) /* NATs keep the way of a datagram for 30 s and more (RFC 4787 wants 120) */
-#define ASK_NS (15 * ELA_SEC) /* so long after the last packet nobody waits for an answer any more */
+#define ASK_NS (15 * ELA_SEC)  /* so long after the last packet nobody waits for an answer any more */
 
 /* Three misses: look for it everywhere. Its session stays, it may only be slow. */
 static void say_silent(struct ela_peer *peer, uint64_t now)

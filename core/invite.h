@@ -30,9 +30,9 @@ void ela_inviter_ports(const struct ela_inviter *inviter, uint16_t *ret_tcp, uin
 int ela_inviter_add_place(struct ela_inviter *inviter, const struct ela_place *place, GError **error);
 uint32_t ela_inviter_places(const struct ela_inviter *inviter);
 /*
- * Enters other cores that this node has met, the latest first, each with one address, so that the token is good when this
- * node is away. least of its own addresses stay, the others give way. A file "cores" of the state folder that cannot be
- * read is no reason to make no token.
+ * Enters other cores that this node has met, the latest first, each with one address, so that the token is good when
+ * this node is away. least of its own addresses stay, the others give way. A file "cores" of the state folder that
+ * cannot be read is no reason to make no token.
  */
 void ela_inviter_add_known(struct ela_inviter *inviter, uint32_t least);
 /* For an address that nobody asked for: 2 of the Internet, 1 of a private network, 0 not to be given to anybody. */

@@ -89,7 +89,9 @@ static void lead_as_edge(struct ela_neighbours *n, struct neighbour *nb)
 	bool is_near = nb == n->parent || nb == n->spare || nb->reach == REACH_TRYING;
 
 	relay(n, nb, NULL, ELA_FORWARD_NONE);
-	ela_peer_keep(nb->peer, nb == n->parent ? ELA_PARENT_ALIVE_NS : is_near || nb->id == n->third_id ? ELA_LINK_ALIVE_NS : 0);
+	ela_peer_keep(nb->peer, nb == n->parent                    ? ELA_PARENT_ALIVE_NS
+							: is_near || nb->id == n->third_id ? ELA_LINK_ALIVE_NS
+															   : 0);
 	if (!is_near && !is_linked(nb))
 		(void)ela_peer_via(nb->peer, n->parent ? n->parent->peer : NULL);
 	else if (nb->reach == REACH_TRYING && n->parent && nb != n->parent && nb->peer->tx_shadow &&

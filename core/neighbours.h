@@ -27,7 +27,7 @@
 #define ELA_REST_MOST_NS (60u * ELA_SEC)   /* ... and so on up to here */
 #define ELA_LINK_ALIVE_NS (10u * ELA_SEC)  /* keepalives of a session that is kept */
 #define ELA_PARENT_ALIVE_NS (5u * ELA_SEC) /* of an edge's with its parent */
-#define ELA_THIRD_NS (60u * ELA_SEC)        /* that often another core is the third */
+#define ELA_THIRD_NS (60u * ELA_SEC)       /* that often another core is the third */
 #define ELA_GRACE_NS (5u * ELA_SEC)        /* a parent or spare without a record relays on so long */
 #define ELA_FORMER_NS (200 * ELA_MSEC)     /* who started anew learns so long whom it may hear, and may call itself */
 #define ELA_FORMER_USED_NS (5u * ELA_SEC)  /* a session that sent something so long ago is used */

@@ -141,8 +141,8 @@ void ela_network_ports(const struct ela_network *network, uint16_t *ret_tcp, uin
 /* Is a core that this node knows of in its ring at that address and TCP port? Then nobody is looked for there. */
 bool ela_network_is_inside(const struct ela_network *network, const struct ela_addr *addr);
 /*
- * The next contact, from number *at on, that is no core of this node's ring: *ret, with its port for TCP; it may be one of
- * another part of the network, or be gone. False: there is none.
+ * The next contact, from number *at on, that is no core of this node's ring: *ret, with its port for TCP; it may be one
+ * of another part of the network, or be gone. False: there is none.
  */
 bool ela_network_outside(const struct ela_network *network, uint32_t *at, struct ela_addr *ret);
 

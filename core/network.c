@@ -21,7 +21,7 @@
 #define LOST_NS (3 * ELA_SEC) /* a parent may be about to be found */
 #define FLUSH_NS (60 * ELA_SEC)
 #define UNCOUNTED_NS (30 * ELA_SEC) /* after a start the home may only not be known yet */
-#define DISK_NS (5 * ELA_SEC) /* what could not be written is tried again after that */
+#define DISK_NS (5 * ELA_SEC)       /* what could not be written is tried again after that */
 
 static uint64_t now_ns(const struct ela_network *network)
 {

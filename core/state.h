@@ -388,7 +388,7 @@ struct ela_node {
 	struct ela_dialogue *dialogue;
 	struct ela_puller *puller;
 	struct ela_classification *classification;
-	struct ela_discovery *discovery; /* the network's (network-lan.c); NULL: hellos are not heard */
+	struct ela_discovery *discovery;     /* the network's (network-lan.c); NULL: hellos are not heard */
 	struct ela_resolver *resolver;       /* NULL in virtual time */
 	uint8_t index_used[ELA_INDEX_SLOTS]; /* sessions and message 1s that wait for an answer */
 	struct ela_stats stats;
