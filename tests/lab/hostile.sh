@@ -45,10 +45,15 @@ kernel_read() {
 	in_ns "$1" awk '/^Udp: [0-9]/ { print $2 }' /proc/net/snmp
 }
 
-# note NODE  the counters now, for grown and all_grown
+# note NODE  the counters now, for grown and all_grown, and what the kernel counted at the same time: a keepalive may come between
 note() {
-	counters "$1" >"$T/$1/before"
+	local read=''
 	kernel_read "$1" >"$T/$1/before-kernel"
+	until [ "$read" = "$(cat "$T/$1/before-kernel")" ]; do
+		read=$(cat "$T/$1/before-kernel")
+		counters "$1" >"$T/$1/before"
+		kernel_read "$1" >"$T/$1/before-kernel"
+	done
 }
 
 # differences NODE PATTERN  NAME=N of each counter like PATTERN that grew since note
