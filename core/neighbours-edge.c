@@ -118,7 +118,7 @@ static void settle(struct neighbour *nb, uint64_t now_ns)
 
 static bool is_third(const struct ela_neighbours *n, const struct neighbour *nb)
 {
-	return nb->id == n->third_id && nb->peer && nb->gone_ns == 0;
+	return nb->id == n->third_id && nb->peer && stays(nb);
 }
 
 static uint64_t random_of(const struct ela_neighbours *n)
@@ -138,8 +138,8 @@ static struct neighbour *draw_third(const struct ela_neighbours *n, uint64_t now
 	for (guint i = 0; i < n->cores->len; i++) {
 		struct neighbour *nb = n->cores->pdata[i];
 
-		if (nb->peer && nb->gone_ns == 0 && nb != n->parent && nb != n->spare &&
-			!(nb->id == n->third_id && is_linked(nb)) && !(nb->reach == REACH_RESTING && nb->reach_ns > now_ns))
+		if (nb->peer && stays(nb) && nb != n->parent && nb != n->spare && !(nb->id == n->third_id && is_linked(nb)) &&
+			!(nb->reach == REACH_RESTING && nb->reach_ns > now_ns))
 			g_ptr_array_add(from, nb);
 	}
 	return from->len ? from->pdata[random_of(n) % from->len] : NULL;

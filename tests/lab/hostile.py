@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A stranger on the underlay, who knows the victim's public key (KEY, base64: it is no secret) and so makes a good mac1.
+"""A stranger on the underlay, who knows the victim's public key (KEY, base64: it is no secret) and so makes a good mac1. Where
+nodes join, KEY is "ID:BASE64", with the 64 hex digits of the network, which are in no token but with those who were in once.
 
   hostile.py kinds ADDRESS PORT COUNT SEED KEY           COUNT of each kind of bad datagram, one kind after the other and slowly;
                                                         prints which counters must grow, by how much: "NAME=N NAME=N ..."
@@ -10,8 +11,9 @@
                                                         headers, inits with a good mac1, and frames of the capture, whole or
                                                         with one bit turned
   hostile.py replay ADDRESS PORT PORTS FILE.pcap         every datagram of the capture, from PORTS source ports in turn
-  hostile.py connect ADDRESS PORT COUNT SEED             TCP connections: silent, rubbish, a length that is too large, half a
-                                                        record; prints "opened=N bytes=N received=N"
+  hostile.py connect ADDRESS PORT COUNT SEED [KEY]       TCP connections: silent, rubbish, a length that is too large, half a
+                                                        record; with KEY an init, and an init of XX, with a good mac1 and
+                                                        nothing good behind it; prints "opened=N bytes=N received=N"
 
 The others print "sent=N bytes=N received=N".
 """
@@ -81,9 +83,13 @@ class Forger:
 
 	def __init__(self, seed, key):
 		self.rng = random.Random(int(seed))
-		material = hashlib.sha256(b"ela-static-v1").digest() + base64.b64decode(key)
-		extracted = hmac.digest(bytes(32), material, "sha256")
-		self.mac1_key = hmac.digest(extracted, b"ela-mac1\x01", "sha256")
+		network, _, own = key.rpartition(":")
+		network = bytes.fromhex(network) if network else hashlib.sha256(b"ela-static-v1").digest()
+		self.mac1_key, self.xx_key = (self.derive(network + more) for more in (base64.b64decode(own), b""))
+
+	@staticmethod
+	def derive(material):
+		return hmac.digest(hmac.digest(bytes(32), material, "sha256"), b"ela-mac1\x01", "sha256")
 
 	def some(self, low, high):
 		return self.rng.randbytes(self.rng.randrange(low, high))
@@ -91,20 +97,25 @@ class Forger:
 	def header(self, kind, flags=0, ttl=3, destination=bytes(4), version=1):
 		return bytes([version, kind, ttl, flags]) + destination
 
-	def handshake(self, kind, size, good=False, zero=bytes(3)):
-		"""A HANDSHAKE message of size random bytes behind its fixed part, the two MACs included."""
+	def handshake(self, kind, size, good=False, zero=bytes(3), key=None):
+		"""A HANDSHAKE message of size random bytes behind its fixed part, the two MACs included; a good mac1 is made with key."""
 		message = self.header(3) + bytes([kind]) + zero
 		message += self.rng.randbytes(8) if kind != 3 else bytes(4) + self.rng.randbytes(8)  # a cookie has no session
-		message += bytes(24 - len(message)) if kind == 1 else self.rng.randbytes(24 - len(message))
+		message += bytes(24 - len(message)) if kind in (1, 4) else self.rng.randbytes(24 - len(message))
 		if kind == 3:
 			return message + self.rng.randbytes(48)
 		message += self.rng.randbytes(size - 32)
 		covered = message[:2] + bytes(2) + message[4:]  # TTL and flags count as zero
-		mac1 = hmac.digest(self.mac1_key, covered, "sha256")[:16] if good else self.rng.randbytes(16)
+		mac1 = hmac.digest(key or self.mac1_key, covered, "sha256")[:16] if good else self.rng.randbytes(16)
 		return message + mac1 + bytes(16)
 
 	def init(self):
 		return self.handshake(1, self.rng.randrange(128, 300), good=True)
+
+	def record(self, kind):
+		"""What a stream begins with: a handshake's first message, with its length."""
+		message = self.init() if kind == 1 else self.handshake(kind, 64, good=True, key=self.xx_key)
+		return struct.pack(">I", len(message)) + message
 
 	def plausible(self):
 		"""Version 1, TTL 3, for the victim; any type, kind and flags."""
@@ -209,8 +220,8 @@ def replay(address, port, ports, capture):
 	send_all(socks, (data for train in payloads(capture) for data in datagrams(train)), 0.002)
 
 
-def connect(address, port, count, seed):
-	rng = random.Random(int(seed))
+def connect(address, port, count, seed, key=None):
+	rng, forger = random.Random(int(seed)), Forger(seed, key) if key else None
 	held, opened, size, got = [], 0, 0, 0
 	for number in range(int(count)):
 		sock = socket.socket()
@@ -218,9 +229,11 @@ def connect(address, port, count, seed):
 		try:
 			sock.connect((address, int(port)))
 			opened += 1
-			kind = number % 4
-			data = (b"", rng.randbytes(rng.randrange(1, 300)), b"\x00\xff\xff\xff" + rng.randbytes(64),
-				struct.pack(">I", 148) + rng.randbytes(50))[kind]
+			makes = [lambda: b"", lambda: rng.randbytes(rng.randrange(1, 300)), lambda: b"\x00\xff\xff\xff" + rng.randbytes(64),
+				lambda: struct.pack(">I", 148) + rng.randbytes(50)]
+			if forger:
+				makes += [lambda: forger.record(1), lambda: forger.record(4)]
+			data = makes[number % len(makes)]()
 			if data:
 				size += sock.send(data)
 			sock.setblocking(False)

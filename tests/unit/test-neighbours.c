@@ -338,6 +338,26 @@ START_TEST(third_core_silent)
 }
 END_TEST
 
+/* Who leaves is nobody's third, though it is the only one that is left. */
+START_TEST(third_core_leaves)
+{
+	uint32_t parent;
+	uint64_t before;
+
+	begin_edge(4, NULL);
+	ring_third(b, 1);
+	ring_pass(b, ELA_THIRD_NS + SETTLED_NS);
+	parent = ring_parent(b, 1);
+	ck_assert_int_eq(ela_neighbours_leaves(b->nodes[1].neighbours, ring_peer(b, 1, parent)), 0);
+	ring_pass(b, ELA_SEC);
+	ring_cut(b, 1, parent, true); /* it is gone */
+	before = handshakes(1);
+	ring_pass(b, ELA_LEAVES_NS - 5 * ELA_SEC);
+	ck_assert_uint_eq(handshakes(1), before);
+	end();
+}
+END_TEST
+
 /* A session that goes directly, with whomever, is left as it is; when it ends, the parent is the way. */
 START_TEST(direct)
 {
@@ -682,6 +702,7 @@ int main(void)
 	tcase_add_test(all, rest);
 	tcase_add_test(all, third_core);
 	tcase_add_test(all, third_core_silent);
+	tcase_add_test(all, third_core_leaves);
 	tcase_add_test(all, direct);
 	tcase_add_test(all, grace);
 	tcase_add_test(all, leaves);
