@@ -277,6 +277,45 @@ START_TEST(glib_timers)
 }
 END_TEST
 
+/* How long the context would sleep now, in ms; -1: until something wakes it. */
+static gint sleep_ms(void)
+{
+	GMainContext *context = g_main_context_default();
+	GPollFD fds[16] = {0};
+	gint priority, timeout, n;
+
+	ck_assert(g_main_context_acquire(context));
+	(void)g_main_context_prepare(context, &priority);
+	n = g_main_context_query(context, priority, &timeout, fds, G_N_ELEMENTS(fds));
+	ck_assert_int_le(n, (gint)G_N_ELEMENTS(fds));
+	(void)g_main_context_check(context, priority, fds, n); /* nothing is dispatched */
+	g_main_context_release(context);
+	return timeout;
+}
+
+/* Until the first timer is due, and without one for ever: a node that is idle costs nothing. */
+START_TEST(glib_sleeps)
+{
+	struct ela_loop *loop = ela_loop_glib_new();
+	struct event e[2];
+
+	for (uint32_t i = 0; i < 2; i++)
+		event_init(&e[i], loop, i);
+	ck_assert_int_eq(sleep_ms(), -1);
+	loop->ops->timer_set(e[0].timer, ela_loop_now(loop) + 3600 * ELA_SEC);
+	loop->ops->timer_set(e[1].timer, ela_loop_now(loop) + 60 * ELA_SEC);
+	ck_assert_int_gt(sleep_ms(), 30000);
+	ck_assert_int_le(sleep_ms(), 60000);
+	loop->ops->timer_set(e[1].timer, 0);
+	ck_assert_int_gt(sleep_ms(), 60000);
+	loop->ops->timer_set(e[0].timer, 0);
+	ck_assert_int_eq(sleep_ms(), -1);
+	for (uint32_t i = 0; i < 2; i++)
+		loop->ops->timer_free(e[i].timer);
+	ela_loop_free(loop);
+}
+END_TEST
+
 static void rearm_soon(void *data)
 {
 	struct event *e = data;
@@ -472,6 +511,7 @@ int main(void)
 	suite_add_tcase(suite, virtual_time);
 	tcase_set_timeout(real, 120);
 	tcase_add_test(real, glib_timers);
+	tcase_add_test(real, glib_sleeps);
 	tcase_add_test(real, glib_timer_inside_its_call);
 	tcase_add_test(real, glib_watches);
 	tcase_add_test(real, glib_posts_from_threads);
