@@ -216,7 +216,20 @@ static bool is_halved(struct sim *s)
 	return true;
 }
 
-/* Cut in two for so long that nobody remembers the others, and nobody is alone: a bootstrap leads them together. */
+/* Two halves of two, until nobody remembers the others as members, and nobody is alone. */
+static void part_and_meet(struct sim *s)
+{
+	settle(s, 2 * FORM_NS);
+	cut(s, true);
+	sim_run(s, SETTLE_NS);
+	sim_check(s, is_halved(s), "the halves remember each other");
+	cut(s, false);
+	settle(s, SETTLE_NS / 2);
+	talk_all(s);
+	sim_free(s);
+}
+
+/* A bootstrap leads them together. */
 START_TEST(reunited)
 {
 	struct sim *s = sim_ring_new(sim_seed(_i), 4, 0);
@@ -226,14 +239,17 @@ START_TEST(reunited)
 		sim_up(s, i);
 		sim_run(s, ELA_SEC);
 	}
-	settle(s, 2 * FORM_NS);
-	cut(s, true);
-	sim_run(s, SETTLE_NS);
-	sim_check(s, is_halved(s), "the halves remember each other");
-	cut(s, false);
-	settle(s, SETTLE_NS / 2);
-	talk_all(s);
-	sim_free(s);
+	part_and_meet(s);
+}
+END_TEST
+
+/* Where they met before does, too. */
+START_TEST(remembered)
+{
+	struct sim *s = sim_ring_new(sim_seed(_i), 4, 0);
+
+	sim_up_all(s);
+	part_and_meet(s);
 }
 END_TEST
 
@@ -247,6 +263,7 @@ static void fill(Suite *suite)
 	sim_add(suite, churned, 10);
 	sim_add(suite, bootstraps, 4);
 	sim_add(suite, reunited, 4);
+	sim_add(suite, remembered, 4);
 }
 
 int main(void)
