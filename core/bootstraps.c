@@ -167,7 +167,7 @@ void ela_bootstraps_found(struct ela_bootstraps *b, const struct ela_addr *addr,
 			return;
 	}
 	if (!room)
-		return; /* the next hello brings it again */
+		return; /* the next hello, or the contact's turn, brings it again */
 	room->literal = *addr;
 	room->where = where;
 	start(room);

@@ -482,3 +482,18 @@ bool sim_ring_settled(struct sim *s)
 			return false;
 	return true;
 }
+
+struct sim *sim_ring_formed(uint64_t seed, uint32_t n, uint64_t edges, uint64_t guests)
+{
+	struct sim *s;
+
+	sim_ring_guests(guests);
+	s = sim_ring_new(seed, n, edges);
+	sim_up(s, 0);
+	sim_run(s, ELA_SEC);
+	for (uint32_t k = 1; k < n; k++)
+		sim_up(s, k);
+	sim_check(s, sim_run_until(s, sim_ring_settled, 60 * ELA_SEC), "it does not settle");
+	sim_run(s, 5 * ELA_SEC);
+	return s;
+}

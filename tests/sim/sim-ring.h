@@ -34,6 +34,8 @@ void sim_ring_disk_full(bool is_full);
 struct ela_rsa *sim_ring_rsa(struct sim *s, const char *file);
 /* All that are up are in, know each other's records, and have the parents that the ring gives them. */
 bool sim_ring_settled(struct sim *s);
+/* sim_ring_guests() and sim_ring_new(); node 0 is up first, then all, until it is settled, and 5 s more. */
+struct sim *sim_ring_formed(uint64_t seed, uint32_t n, uint64_t edges, uint64_t guests);
 /* Says who lacks what, before a test gives up. */
 void sim_ring_explain(struct sim *s);
 /* Node i is down, and knows no core any more: it is left with its bootstraps. */

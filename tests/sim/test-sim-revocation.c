@@ -15,7 +15,6 @@
 #define CORES 5u
 #define EDGES 0x1e0u
 #define GUESTS 0x1eu
-#define FORM_NS (60 * ELA_SEC)
 
 /* The names that the linker gives them. */
 int __real_ela_membership_offer_list(struct ela_membership *m, const void *bytes, size_t len, GError **error);
@@ -33,18 +32,8 @@ int __wrap_ela_membership_offer_list(struct ela_membership *m, const void *bytes
 
 static struct sim *form(int i)
 {
-	struct sim *s;
-
 	memset(deaf, 0, sizeof deaf);
-	sim_ring_guests(GUESTS);
-	s = sim_ring_new(sim_seed(i), NODES, EDGES);
-	sim_up(s, 0);
-	sim_run(s, ELA_SEC);
-	for (uint32_t k = 1; k < NODES; k++)
-		sim_up(s, k);
-	sim_check(s, sim_run_until(s, sim_ring_settled, FORM_NS), "it does not settle");
-	sim_run(s, 5 * ELA_SEC);
-	return s;
+	return sim_ring_formed(sim_seed(i), NODES, EDGES, GUESTS);
 }
 
 static struct ela_membership *members_of(struct sim *s, uint32_t i)
