@@ -44,6 +44,7 @@ struct ela_neighbours {
 	GPtrArray *cores;    /* those of by_id that are cores, by rising ID */
 	GHashTable *dirty;   /* node IDs whose records are to be looked at */
 	bool has_room;       /* a peer went: those that have none may get one now */
+	uint64_t lacks_ns;   /* when those that have none are looked at again in any case; 0: all have one */
 	struct neighbour *parent, *spare;
 	uint32_t third_id; /* of an edge: the core beyond both that it keeps in touch with; 0 = none */
 	uint64_t third_ns; /* when another one is chosen; 0 = that is not decided yet */

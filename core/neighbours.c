@@ -157,6 +157,9 @@ static void meet(struct ela_neighbours *n, struct neighbour *nb)
 		let_go(n, other);
 	}
 	if (make_peer(n, nb, credential, &peer, &error) != 0) {
+		/* A guest may have its address, and take another one without a word to us. */
+		if (n->lacks_ns == 0)
+			n->lacks_ns = ela_loop_now(n->node->loop) + ELA_LACKING_NS;
 		ela_logf_limited(n->node->log, ela_loop_now(n->node->loop), ELA_LOG_INFO, "ring",
 			"no-peer name=%s reason=\"%s\"", credential->name, error->message);
 		return;
@@ -278,13 +281,14 @@ static void forget_gone(struct ela_neighbours *n)
 		forget(n, gone->pdata[i]);
 }
 
-/* A place among the peers, a key or an address is free. */
+/* A place among the peers, a key or an address is free, or may be. */
 static void note_lacking(struct ela_neighbours *n)
 {
 	GHashTableIter iter;
 	gpointer value;
 
 	n->has_room = false;
+	n->lacks_ns = 0;
 	g_hash_table_iter_init(&iter, n->by_id);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		if (!((const struct neighbour *)value)->peer)
@@ -303,8 +307,10 @@ static void turn(void *data)
 	ela_neighbours_pick(n);
 	ela_neighbours_lead(n);
 	forget_gone(n); /* last: what was led through them has another way now */
-	if (n->has_room)
+	if (n->has_room || (n->lacks_ns && n->lacks_ns <= ela_loop_now(n->node->loop)))
 		note_lacking(n);
+	else if (n->lacks_ns)
+		ela_neighbours_at(n, n->lacks_ns);
 }
 
 /* ---- sessions ---- */

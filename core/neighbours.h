@@ -31,6 +31,7 @@
 #define ELA_GRACE_NS (5u * ELA_SEC)        /* a parent or spare without a record relays on so long */
 #define ELA_FORMER_NS (200 * ELA_MSEC)     /* who started anew learns so long whom it may hear, and may call itself */
 #define ELA_FORMER_USED_NS (5u * ELA_SEC)  /* a session that sent something so long ago is used */
+#define ELA_LACKING_NS (2u * ELA_SEC)      /* a record that could not be made a peer is looked at again */
 #define ELA_LEAVES_NS (60u * ELA_SEC)      /* who said that it leaves is believed so long */
 
 struct ela_neighbours;

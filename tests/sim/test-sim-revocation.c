@@ -105,6 +105,8 @@ static void held_back(struct sim *s, bool by_both, uint64_t most_ns)
 	uint32_t parent, spare, edge = find_edge(s, &parent, &spare);
 	g_autofree char *first = user_of(parent), *second = user_of(spare);
 
+	if (by_both)
+		sim_run(s, 600 * ELA_SEC); /* sessions with other cores, from when the ring came up, end */
 	deaf[parent] = members_of(s, parent);
 	if (by_both)
 		deaf[spare] = members_of(s, spare);

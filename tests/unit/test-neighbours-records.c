@@ -142,6 +142,33 @@ START_TEST(earlier)
 }
 END_TEST
 
+/* A guest has the address of a record, and takes another one: nothing is said of that, and no peer goes. */
+START_TEST(address_taken)
+{
+	struct ela_peer_spec spec = {.name = "guest"};
+	const uint8_t key[ELA_KEY_LEN] = {9};
+	struct ela_peer *guest;
+	struct ela_node *node;
+
+	begin();
+	node = b->nodes[1].lone->node;
+	make_identities(1);
+	spec.ip4 = (struct ela_addr){.family = ELA_ADDR_IP4, .ip = {10, 77, 0, 100}};
+	ck_assert_int_eq(ela_peer_add(node, key, &spec, &guest), 0);
+	say(0, 100, ELA_LEASE_EDGE, 1);
+	ring_pass(b, 3 * ELA_LACKING_NS);
+	ck_assert_ptr_null(ela_peer_by_key(node, identities[0].key));
+	spec.ip4.ip[3] = 101;
+	ck_assert_int_eq(ela_peer_change(guest, &spec), 0);
+	ring_pass(b, ELA_LACKING_NS);
+	ck_assert_ptr_nonnull(ela_peer_by_key(node, identities[0].key));
+	ela_peer_drop(guest);
+	check_peers();
+	free_identities();
+	end();
+}
+END_TEST
+
 /* Thousands come, move, take each other's addresses and go; nothing is left of them. */
 START_TEST(come_and_go)
 {
@@ -226,6 +253,7 @@ int main(void)
 
 	tcase_set_timeout(all, 120);
 	tcase_add_test(all, earlier);
+	tcase_add_test(all, address_taken);
 	tcase_add_test(all, come_and_go);
 	tcase_add_test(all, full);
 	suite_add_tcase(suite, all);
