@@ -27,7 +27,8 @@ fi
 PACKAGES_DEMO=(iproute2 iputils-ping iperf3 tcpdump python3 make nftables procps)
 # shellcheck disable=SC2034
 PACKAGES_TEST=(check clang llvm libclang-rt-14-dev valgrind g++ ethtool patch clang-format
-	clang-tidy-14 shellcheck strace libfaketime)
+	clang-tidy-14 shellcheck strace libfaketime dbus avahi-daemon avahi-utils samba smbclient nfs-ganesha nfs-ganesha-vfs
+	libnfs-utils)
 # shellcheck disable=SC2034
 PACKAGES_BENCH=(bc ethtool iptables wireguard-tools fastd openssl)
 
