@@ -302,17 +302,19 @@ static void withdraw(struct ela_peer *peer, struct ela_offer *offer)
 	*offer = (struct ela_offer){0};
 }
 
-static void withdraw_offers(struct ela_peer *peer)
+/* Those made until then. */
+static void withdraw_offers(struct ela_peer *peer, uint64_t until_ns)
 {
 	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
-		withdraw(peer, &peer->offers[i]);
+		if (peer->offers[i].born_ns <= until_ns)
+			withdraw(peer, &peer->offers[i]);
 }
 
 void ela_peer_install(struct ela_peer *peer, struct ela_session *s, const struct ela_path *path)
 {
 	/* Both called and both were answered: what the bytewise smaller key began stays, at both ends. */
 	if (memcmp(peer->node->public_key, peer->key, ELA_KEY_LEN) < 0)
-		withdraw_offers(peer);
+		withdraw_offers(peer, UINT64_MAX);
 	publish_index(peer->node, s);
 	/* Shows the responder that the keys work. First, and on a stream before a lane may write: it waits for this. */
 	ela_control_keepalive(peer, s, path);
@@ -398,7 +400,8 @@ void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s, const 
 			continue;
 		way = confirmed_path(&offer, path);
 		peer->offers[i] = (struct ela_offer){0};
-		withdraw_offers(peer); /* the other end has ended what they answer */
+		/* The other end has ended what they answer, but what it began since: this frame may have been long under way. */
+		withdraw_offers(peer, offer.born_ns);
 		ela_initiator_cancel(peer);
 		if (lost_link(peer, offer.session, &way))
 			return;
@@ -437,7 +440,7 @@ void ela_peer_reset(struct ela_peer *peer)
 	retire_session(peer->node, peer->current);
 	retire_session(peer->node, peer->previous);
 	peer->current = peer->previous = NULL;
-	withdraw_offers(peer);
+	withdraw_offers(peer, UINT64_MAX);
 	ela_links_close_of(peer);
 	say_down(peer, "reset");
 }

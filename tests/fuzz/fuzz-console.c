@@ -53,6 +53,13 @@ static int offer_list(void *data, const void *bytes, size_t len, GError **error)
 	return ela_object_refuse(error, EBADMSG, "%u bytes \"\n", (unsigned)len);
 }
 
+static int dial(void *data, const char *endpoint, uint64_t until_s, GError **error)
+{
+	(void)data, (void)until_s;
+	w.changed = true;
+	return ela_object_refuse(error, ENOSPC, "%s \"\n", endpoint);
+}
+
 static void tell_health(void *data, ela_health_fn fn, void *fn_data)
 {
 	(void)data;
@@ -62,7 +69,7 @@ static void tell_health(void *data, ela_health_fn fn, void *fn_data)
 static void set_up(void)
 {
 	static const uint8_t knows[] = {2, 3, 0};
-	static const struct ela_verbs_owner owner = {reload, leave, offer_list, tell_health, NULL};
+	static const struct ela_verbs_owner owner = {reload, leave, offer_list, dial, tell_health, NULL};
 	const struct lone_spec spec = {.cipher = &toy_cipher, .number = 1, .knows = knows, .dials = true};
 
 	w.loop = ela_loop_virtual_new(1);

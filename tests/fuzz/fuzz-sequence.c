@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz-sequence: core/initiator.c and its other end, with sessions and links behind them (fuzz-handshake is about what
- * the responder reads): two nodes that know each
- * other, and a third that knows one of them and that nobody knows, with real handshakes over datagrams and connections,
- * whose fate the input is. Input: steps of two bytes, what and which: 0 the oldest message under way arrives      1
- * message number WHICH under way arrives    2 it is lost 3 message number WHICH of the last 64 arrives again 4 one
- * under way arrives changed 5 time passes      6 node WHICH starts      7 node WHICH sends a packet     8 its key nears
- * its limit 9 control has much to do (1) or little (0)  10 it starts anew               11 it has another port 12 its
- * wall clock jumps                     13 all that is under way arrives
+ * the responder reads): two nodes that know each other, and a third that knows one of them and that nobody knows, with
+ * real handshakes over datagrams and connections, whose fate the input is. Input: steps of two bytes, what and which:
+ *
+ *    0  the oldest message under way arrives        1  message number WHICH under way arrives
+ *    2  it is lost                                  3  message number WHICH of the last 64 arrives again
+ *    4  one under way arrives changed               5  time passes
+ *    6  node WHICH starts (64: by its next way alone, 128: soon)
+ *    7  node WHICH sends a packet                   8  its key nears its limit
+ *    9  control has much to do (128) or little     10  it starts anew
+ *   11  it has another port                        12  its wall clock jumps
+ *   13  all that is under way arrives              14  a connection opens, or fails (128)
+ *   15  one breaks
  *
  * Always: no (key, counter) twice, no key in two handshakes, no session in use whose other end never was, none with the
  * stranger, no packet twice or altered or elsewhere. At the end the underlay is good again: packets flow within 200 s.
@@ -470,7 +475,12 @@ static void step_node(uint8_t what, uint8_t which)
 
 	switch (what) {
 	case 6:
-		ela_initiate(peer);
+		if (which & 0x80)
+			ela_initiate_later(peer, 200 * ELA_MSEC);
+		else if (which & 0x40)
+			ela_initiate_direct(peer);
+		else
+			ela_initiate(peer);
 		break;
 	case 7:
 		send_packet(i);

@@ -66,6 +66,36 @@ static struct ela_session *offered(struct ela_peer *peer)
 	return ela_session_new(peer, &with, &keys, ela_loop_now(bench.loop));
 }
 
+/*
+ * Of several that were offered, a late frame confirms an old one: those before it are over, those after it are what the
+ * other end has begun since.
+ */
+START_TEST(confirmed_late)
+{
+	const struct ela_path path = lone_path(2);
+	struct ela_session *first, *second, *third;
+	struct ela_peer *peer;
+
+	begin(true);
+	peer = lone_peer(bench.l, 2);
+	ela_initiator_cancel(peer);
+	ela_peer_offer(peer, first = offered(peer), &path, true);
+	lone_pass(bench.loop, ELA_SEC);
+	ela_peer_offer(peer, second = offered(peer), &path, true);
+	lone_pass(bench.loop, ELA_SEC);
+	ela_peer_offer(peer, third = offered(peer), &path, true);
+	ela_peer_confirm(peer, second, &path);
+	ck_assert_ptr_eq(peer->current, second);
+	ela_peer_confirm(peer, third, &path);
+	ck_assert_ptr_eq(peer->current, third);
+	ck_assert_ptr_eq(peer->previous, second);
+	ck_assert_uint_eq(ela_peer_offered_ns(peer), 0);
+	for (uint32_t i = 0; i < ELA_ATTEMPTS; i++)
+		ck_assert_ptr_ne(peer->offers[i].session, first);
+	end();
+}
+END_TEST
+
 /* Their handshake ended ours; then they vanished before its first frame: ours begins anew. */
 START_TEST(offer_to_nobody)
 {
@@ -134,6 +164,7 @@ int main(void)
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, lane_ahead_of_tick);
+	tcase_add_test(tcase, confirmed_late);
 	tcase_add_test(tcase, offer_to_nobody);
 	tcase_add_loop_test(tcase, too_many_suites, 7, 8);
 	tcase_add_loop_test_raise_signal(tcase, too_many_suites, SIGABRT, 8, 10);
