@@ -15,7 +15,7 @@ struct ela_enter {
 	const char *dir;
 	const char *prefix, *user;  /* init */
 	const char *max_nodes;      /* invite */
-	const char *expires;        /* invite, add-node */
+	const char *expires, *dial; /* invite, add-node */
 	const char *address;        /* join */
 	const char *name, *timeout; /* init, join */
 	char **endpoints;           /* NULL-terminated, may be empty */

@@ -113,8 +113,8 @@ static void add_addresses(struct ela_inviter *inviter, const struct ifaddrs *all
 			(void)ela_inviter_add_place(inviter, &place, NULL); /* there is no room, or it is there */
 }
 
-/* This machine's, and a warning if nobody far away can call them. */
-static void add_own(struct ela_inviter *inviter)
+/* This machine's, and a warning if nobody far away can call them, who has to. */
+static void add_own(struct ela_inviter *inviter, bool is_dialling)
 {
 	struct ifaddrs *all = NULL;
 	uint32_t global;
@@ -125,7 +125,7 @@ static void add_own(struct ela_inviter *inviter)
 	add_addresses(inviter, all, 1);
 	if (all)
 		freeifaddrs(all);
-	if (global == 0)
+	if (global == 0 && !is_dialling)
 		(void)fprintf(stderr, "ela: warning: %s; for others: --endpoint HOST:PORT\n",
 			ela_inviter_places(inviter) > 0
 				? "only private addresses of this machine are known, so the token is good on "
@@ -146,7 +146,7 @@ bool ela_enter_places(const struct ela_enter *enter, struct ela_inviter *inviter
 		return true;
 	}
 	if (!is_edge)
-		add_own(inviter);
+		add_own(inviter, enter->dial != NULL);
 	ela_inviter_add_known(inviter, MIN(ela_inviter_places(inviter), 1));
 	if (is_edge && ela_inviter_places(inviter) == 0)
 		*ret_refusal = ela_refusal(ELA_CODE_FAILED, "wait until it has met one, or --endpoint HOST:PORT",
@@ -166,6 +166,39 @@ static bool is_edge(const struct ela_network_place *place)
 	edge = role && strcmp(role, "edge") == 0;
 	ela_answer_clear(&answer);
 	return edge;
+}
+
+/* ---- who is called ---- */
+
+static GString *check_dial(const char *text)
+{
+	struct ela_endpoint endpoint = {0};
+
+	if (!text || ela_inet_endpoint(text, ELA_DEFAULT_PORT, &endpoint) == 0) {
+		g_free(endpoint.host);
+		return NULL;
+	}
+	return ela_refusal(
+		ELA_CODE_USAGE, NULL, "--dial %s: expected HOST:PORT such as 192.0.2.1:7450 or [2001:db8::2]:7450", text);
+}
+
+/* elad does it, as long as the token is good. */
+static GString *dial(const struct ela_network_place *place, const char *text, uint64_t until_s)
+{
+	g_autofree char *until = g_strdup_printf("%" G_GUINT64_FORMAT, until_s);
+	struct ela_answer answer = {0};
+	GString *request = g_string_new(NULL), *refusal = NULL;
+
+	ela_json_open(request, NULL, '{');
+	ela_json_put(request, "verb", "dial");
+	ela_json_put(request, "endpoint", text);
+	ela_json_put(request, "until", until);
+	ela_json_close(request, '}');
+	ela_talk_request(place, request, false, &answer);
+	if (answer.code != ELA_CODE_OK)
+		refusal = g_string_new_len(answer.text->str, (gssize)answer.text->len);
+	ela_answer_clear(&answer);
+	return refusal;
 }
 
 /* ---- the verbs ---- */
@@ -206,7 +239,8 @@ static int run(const struct ela_enter *enter, const struct ela_network_place *pl
 	uint64_t expires_s = 0;
 	int code = ELA_CODE_OK, err;
 
-	if (ela_enter_expires(enter, ela_enter_now(), &expires_s, &refusal)) {
+	refusal = check_dial(enter->dial);
+	if (!refusal && ela_enter_expires(enter, ela_enter_now(), &expires_s, &refusal)) {
 		err = ela_inviter_new(place->config_dir, place->state_dir, ela_enter_now(), &inviter, &error);
 		if (err != 0)
 			refusal = ela_enter_refusal(err, error, ELA_CODE_CONFIG);
@@ -215,6 +249,8 @@ static int run(const struct ela_enter *enter, const struct ela_network_place *pl
 	}
 	for (guint i = 0; !refusal && i < n; i++)
 		refusal = make(inviter, rights, expires_s, &tokens[i]);
+	if (!refusal && enter->dial)
+		refusal = dial(place, enter->dial, expires_s);
 	if (refusal)
 		code = ela_run_fail(refusal, enter->json);
 	else

@@ -86,6 +86,7 @@ static const char usage[] =
 	"                     of join: where to ask first, before those of the token\n"
 	"  --name NODE        of init and join: what to call this machine (what the token says, else its host name)\n"
 	"  --address IP       of join: the overlay address it would like\n"
+	"  --dial HOST[:PORT] of invite, add-node: this node calls the newcomer there, who cannot call anybody\n"
 	"  --edge-only        of invite: the user's nodes are never core nodes\n"
 	"  --may-invite       of invite: the user may invite others\n"
 	"  --max-nodes N      of invite: how many nodes the user may have (4)\n"
@@ -238,8 +239,8 @@ static int run_add_node(const struct arguments *arguments, const struct ela_netw
 static const struct verb verbs[] = {
 	{"init", "NETWORK", run_init, .options = "aPuENt", .is_nowhere = true},
 	{"join", "TOKEN", run_join, .options = "aAENt", .is_nowhere = true, .is_optional = true},
-	{"invite", "USER...", run_invite, .options = "Egimx"},
-	{"add-node", "NAME", run_add_node, .options = "Ex"},
+	{"invite", "USER...", run_invite, .options = "DEgimx"},
+	{"add-node", "NAME", run_add_node, .options = "DEx"},
 	{"status", NULL, run_status},
 	{"peers", NULL, run_peers},
 	{"ping", "NODE", run_ping, .options = "c"},
@@ -284,6 +285,7 @@ static const struct option options[] = {
 	{"no-start", no_argument, NULL, 'N'},
 	{"timeout", required_argument, NULL, 't'},
 	{"endpoint", required_argument, NULL, 'E'},
+	{"dial", required_argument, NULL, 'D'},
 	{"edge-only", no_argument, NULL, 'g'},
 	{"may-invite", no_argument, NULL, 'i'},
 	{"max-nodes", required_argument, NULL, 'm'},
@@ -295,7 +297,7 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 /* Those that are not for all verbs: each verb names its own. */
-static const char own_options[] = "cPuNtEgimxaA";
+static const char own_options[] = "cPuNtDEgimxaA";
 
 static const char *option_name(int letter)
 {
@@ -326,6 +328,9 @@ static int take_option(struct arguments *arguments, int option)
 		break;
 	case 'u':
 		arguments->enter.user = optarg;
+		break;
+	case 'D':
+		arguments->enter.dial = optarg;
 		break;
 	case 'E':
 		g_ptr_array_add(arguments->endpoints, optarg);

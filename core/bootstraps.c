@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define AT_ONCE 2u
-#define FOUND_MAX 8u /* called at a time, beside those of ela.ini */
+#define FOUND_MAX 8u /* called at a time, beside the endpoints */
 
 static const char remedy[] =
 	"is elad running there, as a node of this network, is this its TCP port, does a firewall let "
@@ -53,7 +53,7 @@ static void say_failed(const struct target *t, const char *reason)
 
 	if (t->at < t->n)
 		(void)ela_addr_text(&t->addrs[t->at], text); /* returns the buffer */
-	ela_logf_limited(b->node->log, now_ns(b), t->host ? ELA_LOG_WARN : ELA_LOG_INFO, "bootstrap",
+	ela_logf_limited(b->node->log, now_ns(b), t->host ? b->ops->level : ELA_LOG_INFO, "bootstrap",
 		"failed endpoint=%s address=%s reason=\"%s\" remedy=\"%s\"", t->host ? t->host : t->where, text, reason,
 		remedy);
 }
@@ -194,19 +194,20 @@ void ela_bootstraps_stop(struct ela_bootstraps *b)
 	}
 }
 
-struct ela_bootstraps *ela_bootstraps_new(struct ela_node *node, const struct ela_bootstraps_ops *ops)
+struct ela_bootstraps *ela_bootstraps_new(
+	struct ela_node *node, const struct ela_endpoint *endpoints, uint32_t n, const struct ela_bootstraps_ops *ops)
 {
 	struct ela_bootstraps *b = g_new0(struct ela_bootstraps, 1);
 
 	b->node = node;
 	b->ops = ops;
-	b->n = node->config->n_bootstraps;
+	b->n = n;
 	b->timer = node->loop->ops->timer_new(node->loop, go_on, b);
 	b->v = g_new0(struct target, b->n + FOUND_MAX);
 	for (uint32_t i = 0; i < b->n + FOUND_MAX; i++)
 		b->v[i].bootstraps = b;
 	for (uint32_t i = 0; i < b->n; i++) {
-		const struct ela_endpoint *endpoint = &node->config->bootstraps[i];
+		const struct ela_endpoint *endpoint = &endpoints[i];
 
 		b->v[i].host = g_strdup(endpoint->host);
 		b->v[i].port = endpoint->port;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bootstraps: places where a node of this network may be, whose key nobody knows: what ela.ini has as bootstrap, and
- * what is found: on a LAN (discovery.h), among old contacts. They are called by XX; whoever is there goes on as a
- * contact does. Control thread.
+ * bootstraps: places where a node of this network may be, whose key nobody knows: what ela.ini has as bootstrap, what
+ * is found on a LAN (discovery.h) or among old contacts, and newcomers who wait to be called (dials.h). They are called
+ * by XX; what becomes of whoever is there is the owner's matter. Control thread.
  */
 #ifndef ELA_CORE_BOOTSTRAPS_H
 #define ELA_CORE_BOOTSTRAPS_H
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 struct ela_bootstraps;
+struct ela_endpoint;
 struct ela_node;
 struct ela_peer;
 
@@ -19,13 +20,15 @@ struct ela_bootstraps_ops {
 	void (*reached)(void *data, struct ela_peer *peer);
 	/* Is somebody there who is in this node's ring? Nobody calls him for that. */
 	bool (*is_inside)(void *data, const struct ela_addr *addr);
+	uint32_t level; /* at which it is said that an endpoint does not answer: ELA_LOG_* */
 	void *data;
 };
 
-/* Of the node's configuration, which is read here and not any more; ops is borrowed. */
-struct ela_bootstraps *ela_bootstraps_new(struct ela_node *node, const struct ela_bootstraps_ops *ops);
+/* endpoints are read here and not any more; ops is borrowed. */
+struct ela_bootstraps *ela_bootstraps_new(
+	struct ela_node *node, const struct ela_endpoint *endpoints, uint32_t n, const struct ela_bootstraps_ops *ops);
 void ela_bootstraps_free(struct ela_bootstraps *bootstraps); /* takes NULL; nobody is told */
-/* There are some: what ela.ini has. */
+/* There are endpoints. */
 bool ela_bootstraps_any(const struct ela_bootstraps *bootstraps);
 /* Calls the next ones, a few at a time; those under way go on. True: some are. */
 bool ela_bootstraps_call(struct ela_bootstraps *bootstraps);

@@ -233,6 +233,13 @@ static int offer_list(void *data, const void *bytes, size_t len, GError **error)
 	return daemon->network ? ela_network_offer_list(daemon->network, bytes, len, error) : -ENOSYS;
 }
 
+static int dial(void *data, const char *endpoint, uint64_t until_s, GError **error)
+{
+	struct daemon *daemon = data;
+
+	return daemon->network ? ela_network_dial(daemon->network, endpoint, until_s, error) : -ENOSYS;
+}
+
 /* Who is asked a second time waits for nobody. */
 static void leave(void *data)
 {
@@ -273,7 +280,7 @@ static bool listen_for_commands(struct daemon *daemon, GError **error)
 
 static void take_commands(struct daemon *daemon)
 {
-	const struct ela_verbs_owner owner = {reload, leave, offer_list, tell_health, daemon};
+	const struct ela_verbs_owner owner = {reload, leave, offer_list, dial, tell_health, daemon};
 
 	daemon->verbs = ela_verbs_new(daemon->node, daemon->log, &owner);
 	daemon->console =

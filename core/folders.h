@@ -19,6 +19,7 @@
 #define ELA_CREDENTIAL_FILE "credential" /* of this node; the object */
 #define ELA_CLAIM_FILE "claim"           /* by which it asks to be let in; the object */
 #define ELA_CORES_FILE "cores"           /* that it may ask, with their keys; token.h */
+#define ELA_DIALS_FILE "dials"           /* whom elad calls, for `ela invite --dial`; dials.h */
 #define ELA_SLOTS_FILE "slots"           /* given to further machines by tokens that are out; invite.c */
 
 struct ela_folders;

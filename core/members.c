@@ -199,6 +199,14 @@ static struct ela_peer *admit(struct ela_gate *gate, const struct ela_caller *ca
 	return peer ? peer : make_guest(members, caller, &credential, ret_reason);
 }
 
+void ela_members_host(struct ela_members *members, struct ela_peer *peer)
+{
+	static const uint8_t unknown[ELA_HASH_LEN];
+
+	if (peer->made && !member_of(members, peer))
+		enter(members, peer, unknown, true);
+}
+
 /* ---- members ---- */
 
 int ela_members_accept(

@@ -27,6 +27,11 @@ struct ela_members *ela_members_new(struct ela_node *node, struct ela_membership
 void ela_members_free(struct ela_members *members);
 
 /*
+ * This node called, and whoever answered is a guest from now on, as if it had called: it may ask to be let in. What is
+ * a guest or a member already stays that.
+ */
+void ela_members_host(struct ela_members *members, struct ela_peer *peer);
+/*
  * The peer is a member from now on, known by what spec says (its name is the credential's). Its credential must be good
  * now: 0; as ela_membership_check() with error; as ela_peer_change().
  */

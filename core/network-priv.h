@@ -19,6 +19,7 @@
 #define ELA_NETWORK_OUT_REMEDY "ask the network's owner; a new token is for a new folder: ela join TOKEN --dir DIR"
 
 struct ela_admission;
+struct ela_dials;
 struct ela_joining;
 struct ela_list_sync;
 struct ela_parting;
@@ -49,6 +50,7 @@ struct ela_network {
 	struct ela_joining *joining;
 	struct ela_parting *parting;
 	struct ela_roles *roles;
+	struct ela_dials *dials;
 	struct ela_neighbours_ops neighbours_ops;
 	struct ela_neighbours *neighbours;
 

@@ -3,6 +3,7 @@
  * network-tell: what a node's own people ask of its network, and the user list that its owner hands in, over the
  * control socket. Control thread.
  */
+#include "dials.h"
 #include "directory.h"
 #include "handshake.h"
 #include "inet.h"
@@ -43,6 +44,11 @@ int ela_network_offer_list(struct ela_network *network, const void *bytes, size_
 	err = ela_membership_offer_list(network->membership, bytes, len, error);
 	ela_network_recheck(network); /* also when the disk is full: it takes away */
 	return err;
+}
+
+int ela_network_dial(struct ela_network *network, const char *endpoint, uint64_t until_s, GError **error)
+{
+	return ela_dials_add(network->dials, endpoint, until_s, error);
 }
 
 /* ---- objects ---- */

@@ -7,6 +7,7 @@
 #include "classification.h"
 #include "network-priv.h"
 
+#include "dials.h"
 #include "folders.h"
 #include "handshake.h"
 #include "inet.h"
@@ -402,6 +403,7 @@ struct ela_network *ela_network_new(struct ela_node *node, const struct ela_file
 {
 	struct ela_network *network = g_new0(struct ela_network, 1);
 	struct ela_loop *loop = node->loop;
+	g_autoptr(GError) why = NULL;
 
 	network->node = node;
 	network->files = files;
@@ -411,7 +413,10 @@ struct ela_network *ela_network_new(struct ela_node *node, const struct ela_file
 	network->chores = loop->ops->timer_new(loop, do_chores, network);
 	if (read_sign_key(network, error) && read_credential(network, error) && read_state(network, error)) {
 		tie(network);
-		return network;
+		network->dials = ela_dials_new(network, &why);
+		if (network->dials)
+			return network;
+		(void)refuse_file(error, "%s", why->message); /* false */
 	}
 	ela_network_free(network);
 	return NULL;
@@ -433,6 +438,7 @@ void ela_network_start(struct ela_network *network)
 	renew(network);
 	ela_joining_start(network->joining);
 	ela_roles_start(network->roles);
+	ela_dials_start(network->dials);
 }
 
 void ela_network_changed(struct ela_network *network)
@@ -459,6 +465,7 @@ void ela_network_free(struct ela_network *network)
 	if (!network)
 		return;
 	node = network->node;
+	ela_dials_free(network->dials);
 	ela_parting_free(network->parting);
 	ela_roles_free(network->roles);
 	ela_joining_free(network->joining);

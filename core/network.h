@@ -79,6 +79,8 @@ void ela_network_peer(const struct ela_network *network, const struct ela_peer *
  * and was not taken: two were made at the same time.
  */
 int ela_network_offer_list(struct ela_network *network, const void *bytes, size_t len, GError **error);
+/* As ela_dials_add() (dials.h). */
+int ela_network_dial(struct ela_network *network, const char *endpoint, uint64_t until_s, GError **error);
 /* "objects" and "leases" of docs/json.md, as members of a JSON object. */
 void ela_network_tell_objects(const struct ela_network *network, GString *text);
 void ela_network_tell_leases(const struct ela_network *network, GString *text);

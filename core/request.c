@@ -22,6 +22,7 @@ static const struct {
 	[ELA_VERB_LOG] = {"log", "level", NULL, true},
 	[ELA_VERB_LEAVE] = {"leave", NULL, NULL, true},
 	[ELA_VERB_OFFER] = {"offer", "kind", "object", true},
+	[ELA_VERB_DIAL] = {"dial", "endpoint", "until", true},
 };
 
 GString *ela_reply_begin(void)

@@ -35,13 +35,14 @@ enum ela_verb {
 	ELA_VERB_LOG,
 	ELA_VERB_LEAVE,
 	ELA_VERB_OFFER,
+	ELA_VERB_DIAL,
 };
 
 struct ela_request {
 	enum ela_verb verb;
 	bool changes;   /* the verb changes what elad does: not for everybody */
-	char *argument; /* of ping and why: the node; of log: the level; of offer: the kind; else NULL */
-	char *object;   /* of offer: base64; else NULL */
+	char *argument; /* of ping and why: the node; of log: the level; of offer: the kind; of dial: where; else NULL */
+	char *object;   /* of offer: base64; of dial: until when; else NULL */
 };
 
 /*

@@ -17,7 +17,7 @@
 /* What elad replaces. A file that is not named here stays root's: elad can replace it, but not read it, after the drop.
  */
 static const char *const names[] = {"genesis", "revoked", "list", "forks", "enrolments", "credentials", "credential",
-	"claim", "cores", "record", "leases"};
+	"claim", "cores", "record", "leases", "dials"};
 
 static int fail(GError **error, int err, const char *format, ...) G_GNUC_PRINTF(3, 4);
 

@@ -241,6 +241,27 @@ static GString *offer(struct ela_verbs *verbs, const struct ela_request *request
 	return ela_refusal(ELA_CODE_FAILED, NULL, "%s", error->message);
 }
 
+static GString *dial(struct ela_verbs *verbs, const struct ela_request *request)
+{
+	g_autofree char *quoted = ela_report_quote(request->argument);
+	g_autoptr(GError) error = NULL;
+	guint64 until_s;
+	int err;
+
+	if (!g_ascii_string_to_unsigned(request->object, 10, 1, G_MAXINT64, &until_s, NULL))
+		return ela_refusal(ELA_CODE_USAGE, NULL, "\"until\" is no time in seconds since 1970");
+	err = verbs->owner.dial(verbs->owner.data, request->argument, until_s, &error);
+	if (err == -ENOSYS)
+		return refuse_static();
+	if (err == 0) {
+		ela_logf(verbs->log, ELA_LOG_INFO, "dial", "begins endpoint=%s from=control-socket", quoted);
+		return done("called");
+	}
+	return ela_refusal(err == -EINVAL ? ELA_CODE_USAGE : ELA_CODE_FAILED,
+		err == -EPERM ? "do it at a core: ela peers names them" : NULL, "%s cannot be called: %s", quoted,
+		error->message);
+}
+
 static void change(struct ela_verbs *verbs, struct ela_call *call, const struct ela_request *request)
 {
 	if (!call->may_change) {
@@ -252,6 +273,8 @@ static void change(struct ela_verbs *verbs, struct ela_call *call, const struct 
 		call->reply(call, set_level(verbs, request->argument));
 	} else if (request->verb == ELA_VERB_OFFER) {
 		call->reply(call, offer(verbs, request));
+	} else if (request->verb == ELA_VERB_DIAL) {
+		call->reply(call, dial(verbs, request));
 	} else {
 		call->reply(call, done("leaving"));
 		verbs->owner.leave(verbs->owner.data);

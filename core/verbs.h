@@ -19,6 +19,8 @@ struct ela_verbs_owner {
 	void (*leave)(void *data);
 	/* A user list for the node's network: as ela_network_offer_list(), -ENOSYS without error in one of static peers. */
 	int (*offer_list)(void *data, const void *bytes, size_t len, GError **error);
+	/* A newcomer whom the node calls: as ela_network_dial(), -ENOSYS likewise. */
+	int (*dial)(void *data, const char *endpoint, uint64_t until_s, GError **error);
 	/* What the process knows of its own health; calls fn for each. */
 	void (*health)(void *data, ela_health_fn fn, void *fn_data);
 	void *data;

@@ -23,8 +23,11 @@ struct bench {
 	struct lone *l;
 	struct ela_verbs *verbs;
 	int reloads, leaves, code;
-	int offer_err;      /* what the owner says of a list */
-	GByteArray *list;   /* the last one that he was given */
+	int offer_err;     /* what the owner says of a list */
+	GByteArray *list;  /* the last one that he was given */
+	int dial_err;      /* what he says of a dial */
+	char endpoint[64]; /* the last one that he was given */
+	uint64_t until_s;
 	const char *health; /* what the owner says */
 	/* what was sent last */
 	uint8_t frame[2048];
@@ -60,6 +63,16 @@ static int offer_list(void *data, const void *bytes, size_t len, GError **error)
 														: ela_object_refuse(error, -b->offer_err, "bad list");
 }
 
+static int dial(void *data, const char *endpoint, uint64_t until_s, GError **error)
+{
+	struct bench *b = data;
+
+	(void)g_strlcpy(b->endpoint, endpoint, sizeof b->endpoint); /* it fits */
+	b->until_s = until_s;
+	return b->dial_err == 0 || b->dial_err == -ENOSYS ? b->dial_err
+													  : ela_object_refuse(error, -b->dial_err, "bad dial");
+}
+
 static void tell_health(void *data, ela_health_fn fn, void *fn_data)
 {
 	const char *text = ((struct bench *)data)->health;
@@ -80,7 +93,7 @@ static void begin(bool dials)
 {
 	const struct lone_spec spec = {
 		.cipher = test_plugin_load(CIPHER_AEAD), .number = 1, .knows = (const uint8_t[]){2, 3, 0}, .dials = dials};
-	const struct ela_verbs_owner owner = {reload, leave, offer_list, tell_health, &bench};
+	const struct ela_verbs_owner owner = {reload, leave, offer_list, dial, tell_health, &bench};
 
 	bench =
 		(struct bench){.world = lone_world_new(&spec, 1), .loop = ela_loop_virtual_new(1), .list = g_byte_array_new()};
@@ -374,6 +387,32 @@ START_TEST(offers)
 }
 END_TEST
 
+START_TEST(dials)
+{
+	static const char line[] = "{\"verb\":\"dial\",\"endpoint\":\"192.0.2.1:7450\",\"until\":\"4000000000\"}";
+	struct ela_json *reply;
+
+	begin(false);
+	expect_code(reply_to(false, line), ELA_CODE_PERMISSION, NULL);
+	ck_assert_str_eq(bench.endpoint, "");
+	reply = reply_to(true, line);
+	ck_assert_str_eq(ela_json_get_string(reply, "done"), "called");
+	ela_json_free(reply);
+	ck_assert_str_eq(bench.endpoint, "192.0.2.1:7450");
+	ck_assert_uint_eq(bench.until_s, 4000000000u);
+	expect_code(
+		reply_to(true, "{\"verb\":\"dial\",\"endpoint\":\"x\",\"until\":\"soon\"}"), ELA_CODE_USAGE, "is no time");
+	ck_assert_str_eq(bench.endpoint, "192.0.2.1:7450");
+	bench.dial_err = -EINVAL;
+	expect_code(reply_to(true, line), ELA_CODE_USAGE, "\"192.0.2.1:7450\" cannot be called: bad dial");
+	bench.dial_err = -EPERM;
+	expect_code(reply_to(true, line), ELA_CODE_FAILED, "bad dial");
+	bench.dial_err = -ENOSYS;
+	expect_code(reply_to(true, line), ELA_CODE_FAILED, "network of static peers");
+	end();
+}
+END_TEST
+
 /* ---- looking ---- */
 
 START_TEST(states)
@@ -625,6 +664,7 @@ int main(void)
 	tcase_add_test(tcase, ping_verb);
 	tcase_add_test(tcase, changing);
 	tcase_add_test(tcase, offers);
+	tcase_add_test(tcase, dials);
 	tcase_add_test(tcase, states);
 	tcase_add_test(tcase, traffic);
 	tcase_add_test(tcase, why);
