@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dials: newcomers whom this node calls, for they cannot call anybody who lets them in (ux.md, `ela invite --dial`): by
- * XX over a stream, again and again, until somebody there is in, or the token is over. Whoever answers is a guest, as if
- * he had called. Only while this node is a core: others let nobody in. On disk: the text file "dials" of the state
+ * XX over a stream, again and again, until somebody there is in, or the token is over. Whoever answers is a guest, as
+ * if he had called. Only while this node is a core: others let nobody in. On disk: the text file "dials" of the state
  * folder, a line "HOST:PORT UNTIL" each, UNTIL in seconds since 1970. Control thread.
  */
 #ifndef ELA_CORE_DIALS_H

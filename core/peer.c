@@ -400,7 +400,8 @@ void ela_peer_confirm(struct ela_peer *peer, const struct ela_session *s, const 
 			continue;
 		way = confirmed_path(&offer, path);
 		peer->offers[i] = (struct ela_offer){0};
-		/* The other end has ended what they answer, but what it began since: this frame may have been long under way. */
+		/* The other end has ended what they answer, but what it began since: this frame may have been long under way.
+		 */
 		withdraw_offers(peer, offer.born_ns);
 		ela_initiator_cancel(peer);
 		if (lost_link(peer, offer.session, &way))
