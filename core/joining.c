@@ -17,23 +17,27 @@
 
 static void turn(void *data);
 
-/* A node that rests, and is in no ring, may be called by a core (dials.h). */
-static bool may_be_called(const struct ela_joining *joining)
+/* When it is looked again; 0: not by itself. */
+static uint64_t next_look(const struct ela_joining *joining, uint64_t now_ns)
 {
-	return joining->step == STEP_RESTING && joining->network->lease.id == 0 && !joining->network->is_out;
+	if (joining->step == STEP_IDLE)
+		return 0;
+	if (joining->step == STEP_CALLING)
+		return now_ns + LOOK_NS;
+	/* A node in no ring may be called by a core meanwhile (dials.h). */
+	if (joining->step == STEP_RESTING && joining->network->lease.id == 0 && !joining->network->is_out)
+		return MIN(joining->at_ns, now_ns + LISTEN_NS);
+	return joining->at_ns;
 }
 
 void ela_joining_step(struct ela_joining *joining, enum step step, uint64_t for_ns)
 {
-	uint64_t now_ns = ela_loop_now(ela_joining_loop(joining));
+	struct ela_loop *loop = ela_joining_loop(joining);
+	uint64_t now_ns = ela_loop_now(loop);
 
 	joining->step = step;
 	joining->at_ns = now_ns + for_ns;
-	ela_joining_loop(joining)->ops->timer_set(joining->timer, step == STEP_IDLE      ? 0
-															  : step == STEP_CALLING ? now_ns + LOOK_NS
-															  : may_be_called(joining)
-																  ? MIN(joining->at_ns, now_ns + LISTEN_NS)
-																  : joining->at_ns);
+	loop->ops->timer_set(joining->timer, next_look(joining, now_ns));
 }
 
 bool ela_joining_talks(const struct ela_joining *joining)
