@@ -69,6 +69,7 @@ struct chord_entry {
 	struct ela_record_info info;
 	int64_t born_ns;  /* when its node published it, own clock; may lie before the clock's start */
 	uint64_t content; /* hash of the bytes: a copy is recognised without checking a signature */
+	uint64_t before;  /* that of the key's record until then; 0: there was none */
 	uint32_t at;      /* its place in all */
 	uint32_t len;
 	uint8_t bytes[];
@@ -79,6 +80,7 @@ struct chord_table {
 	GHashTable *by_key; /* key hash -> entry */
 	GHashTable *by_id;  /* id -> the entry whose key holds it */
 	GHashTable *by_content;
+	GHashTable *by_before;
 	uint32_t n_shadowed; /* entries whose id another key holds */
 };
 
@@ -190,6 +192,8 @@ struct chord_entry *chord_table_of_key(const struct chord_table *table, const ui
 struct chord_entry *chord_table_copy(const struct chord_table *table, const void *bytes, uint32_t len);
 /* The entry of this content, chord_content(). */
 const struct chord_entry *chord_table_base(const struct chord_table *table, uint64_t content);
+/* The entry that came in place of one of this content. */
+const struct chord_entry *chord_table_after(const struct chord_table *table, uint64_t content);
 uint32_t chord_age_ms(const struct chord *c, const struct chord_entry *entry); /* at most CHORD_LEASE_MS + 1 */
 bool chord_is_fresh(const struct chord *c, const struct chord_entry *entry);
 /* A hash for each bucket of what is held there. */

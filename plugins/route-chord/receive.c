@@ -143,6 +143,19 @@ static void on_record(struct chord *c, struct chord_link *link, const struct cho
 		take_record(c, link, message);
 }
 
+/* Somebody else was quicker: the node itself, as a rule, that we are linked with as well. */
+static bool is_done_already(const struct chord *c, const struct chord_message *message)
+{
+	const struct chord_entry *after = chord_table_after(&c->table, message->base);
+	uint8_t record[ELA_RECORD_MAX];
+
+	if (!after)
+		return false;
+	memcpy(record, after->bytes, after->len);
+	return chord_pieces_apply(message->pieces, message->pieces_len, record, after->len) == 0 &&
+		   memcmp(record, after->bytes, after->len) == 0;
+}
+
 /* Made of one that we have, it is a record like any other: what says that its node lives is that it signed it. */
 static void on_renewal(struct chord *c, struct chord_link *link, const struct chord_message *message)
 {
@@ -150,6 +163,10 @@ static void on_renewal(struct chord *c, struct chord_link *link, const struct ch
 	struct chord_message whole = {.kind = CHORD_RECORD, .age_ms = message->age_ms};
 	uint8_t record[ELA_RECORD_MAX];
 
+	if (!base && is_done_already(c, message)) {
+		chord_count(c, CHORD_DROP_KNOWN);
+		return;
+	}
 	if (!base) {
 		chord_count(c, CHORD_DROP_BASE);
 		link->again = !chord_is_edge(c, link->id); /* of two cores, the one that lacks something compares */

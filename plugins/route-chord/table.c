@@ -27,12 +27,14 @@ void chord_table_init(struct chord_table *table)
 	table->by_key = g_hash_table_new(hash_key, equal_key);
 	table->by_id = g_hash_table_new(g_direct_hash, g_direct_equal);
 	table->by_content = g_hash_table_new(g_int64_hash, g_int64_equal);
+	table->by_before = g_hash_table_new(g_int64_hash, g_int64_equal);
 }
 
 void chord_table_clear(struct chord_table *table)
 {
 	if (!table->all)
 		return;
+	g_hash_table_destroy(table->by_before);
 	g_hash_table_destroy(table->by_content);
 	g_hash_table_destroy(table->by_id);
 	g_hash_table_destroy(table->by_key);
@@ -60,6 +62,11 @@ struct chord_entry *chord_table_copy(const struct chord_table *table, const void
 const struct chord_entry *chord_table_base(const struct chord_table *table, uint64_t content)
 {
 	return g_hash_table_lookup(table->by_content, &content);
+}
+
+const struct chord_entry *chord_table_after(const struct chord_table *table, uint64_t content)
+{
+	return content ? g_hash_table_lookup(table->by_before, &content) : NULL;
 }
 
 uint32_t chord_age_ms(const struct chord *c, const struct chord_entry *entry)
@@ -103,6 +110,8 @@ static void unlink_entry(struct chord *c, struct chord_entry *entry)
 	g_hash_table_remove(table->by_key, entry->info.key_hash);
 	if (g_hash_table_lookup(table->by_content, &entry->content) == entry)
 		g_hash_table_remove(table->by_content, &entry->content);
+	if (g_hash_table_lookup(table->by_before, &entry->before) == entry)
+		g_hash_table_remove(table->by_before, &entry->before);
 	if (held)
 		g_hash_table_remove(table->by_id, GUINT_TO_POINTER(id));
 	else
@@ -130,6 +139,8 @@ static void link_entry(struct chord *c, struct chord_entry *entry)
 	g_ptr_array_add(table->all, entry);
 	g_hash_table_insert(table->by_key, entry->info.key_hash, entry);
 	g_hash_table_replace(table->by_content, &entry->content, entry);
+	if (entry->before)
+		g_hash_table_replace(table->by_before, &entry->before, entry);
 	if (!chord_table_find(table, id)) {
 		g_hash_table_insert(table->by_id, GUINT_TO_POINTER(id), entry);
 		return;
@@ -183,6 +194,7 @@ static struct chord_entry *entry_new(
 	entry->info = *info;
 	entry->born_ns = (int64_t)c->host->now_ns(c->host) - (int64_t)age_ms * (int64_t)CHORD_MSEC;
 	entry->content = chord_content(bytes, len);
+	entry->before = 0;
 	entry->len = len;
 	memcpy(entry->bytes, bytes, len);
 	return entry;
@@ -212,6 +224,7 @@ enum chord_put chord_table_put(struct chord *c, const struct ela_record_info *in
 		return CHORD_PUT_FULL;
 	}
 	ret->entry = entry_new(c, info, bytes, len, age_ms);
+	ret->entry->before = ret->base;
 	ret->ids[0] = info->id;
 	link_entry(c, ret->entry);
 	return CHORD_PUT_NEW;
