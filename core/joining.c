@@ -13,7 +13,8 @@
 #define REST_MOST_NS (30 * ELA_SEC)
 #define OUT_NS (600 * ELA_SEC) /* who was revoked calls that often: a new owner, or a new list, may let him in */
 #define SEEK_NS (60 * ELA_SEC)
-#define LISTEN_NS (500 * ELA_MSEC) /* whether a core has called this node, which rests */
+#define LISTEN_NS (500 * ELA_MSEC) /* whether a core has called this node, which rests... */
+#define CALLED_NS ELA_SEC          /* ... so long ago */
 
 static void turn(void *data);
 
@@ -240,15 +241,18 @@ static struct ela_peer *find_answered(const struct ela_joining *joining)
 	return NULL;
 }
 
-/* A core of the contacts has a session with this node: it has called. */
-static bool is_called_by_core(const struct ela_joining *joining)
+/*
+ * A core of the contacts has called, and stays on the line: one that is not in itself asks, hears that this node is not
+ * in either, and hangs up.
+ */
+static bool is_called_by_core(const struct ela_joining *joining, uint64_t now_ns)
 {
 	const struct ela_contacts *contacts = &joining->network->contacts;
 
 	for (uint32_t i = 0; i < contacts->n; i++) {
 		const struct ela_peer *peer = ela_peer_by_key(joining->network->node, contacts->v[i].x25519);
 
-		if (peer && peer->up)
+		if (peer && peer->up && peer->tx_shadow && now_ns - peer->current->born_ns >= CALLED_NS)
 			return true;
 	}
 	return false;
@@ -309,7 +313,7 @@ static void turn(void *data)
 	}
 	switch (joining->step) {
 	case STEP_RESTING:
-		if (now_ns < joining->at_ns && !is_called_by_core(joining))
+		if (now_ns < joining->at_ns && !is_called_by_core(joining, now_ns))
 			ela_joining_step(joining, STEP_RESTING, joining->at_ns - now_ns);
 		else
 			call_some(joining);
