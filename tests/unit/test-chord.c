@@ -343,6 +343,28 @@ START_TEST(conflict)
 }
 END_TEST
 
+/* Two cores have an edge's renewal from itself, and tell each other: that is no reason to compare. */
+START_TEST(renewed_by_two)
+{
+	enter(0);
+	enter(1);
+	chord_world_link(world, 0, 1, true);
+	chord_world_run(world, 10 * SEC);
+	for (uint64_t sequence = 1; sequence <= 20; sequence++) {
+		struct ela_record_info edge = info_of(2, world->nodes[2].id, ELA_RECORD_ROLE_EDGE, sequence);
+
+		edge.parent = world->nodes[0].id;
+		ck_assert_int_eq(chord_node_put(&world->nodes[1], &edge), 0);
+		ck_assert_int_eq(chord_node_put(&world->nodes[0], &edge), 0);
+		chord_world_run(world, SEC);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		ck_assert_uint_ge(counter(i, "drop-known"), 19);
+		ck_assert_uint_eq(counter(i, "drop-base"), 0);
+	}
+}
+END_TEST
+
 /* A key that signs two records with the same numbers: everybody keeps the same one. */
 START_TEST(two_of_one_number)
 {
@@ -580,6 +602,7 @@ int main(void)
 	tcase_add_test(tc, newest_wins);
 	tcase_add_test(tc, conflict);
 	tcase_add_test(tc, two_of_one_number);
+	tcase_add_test(tc, renewed_by_two);
 	tcase_add_test(tc, ages);
 	tcase_add_test(tc, checked_later);
 	tcase_add_test(tc, revoked);

@@ -223,32 +223,6 @@ START_TEST(changes_then_renewals)
 }
 END_TEST
 
-/* The spare has a leaf's renewal from the leaf itself, and again from its parent: that is no reason to compare. */
-START_TEST(renewals_twice)
-{
-	uint32_t digests[2];
-
-	make_cores(2);
-	be_edge(LEAF, 0);
-	chord_world_link_by(world, LEAF, 0, DIRECT);
-	chord_world_link_by(world, LEAF, 1, DIRECT);
-	chord_world_run(world, 10 * SEC);
-	digests[0] = sent.n[0][1][CHORD_DIGEST] + sent.n[1][0][CHORD_DIGEST];
-	chord_world_run(world, 60 * SEC);
-	digests[0] = sent.n[0][1][CHORD_DIGEST] + sent.n[1][0][CHORD_DIGEST] - digests[0];
-	digests[1] = sent.n[0][1][CHORD_DIGEST] + sent.n[1][0][CHORD_DIGEST];
-	for (uint32_t i = 0; i < 30; i++) {
-		be_edge(LEAF, 0);
-		chord_world_run(world, 2 * SEC);
-		ck_assert_uint_eq(sequence_at(1, id_of(LEAF)), sequences[LEAF]);
-	}
-	digests[1] = sent.n[0][1][CHORD_DIGEST] + sent.n[1][0][CHORD_DIGEST] - digests[1];
-	ck_assert_uint_eq(counter(1, "drop-base"), 0);
-	ck_assert_uint_ge(counter(1, "drop-known"), 30);
-	ck_assert_uint_le(digests[1], digests[0] + 15);
-}
-END_TEST
-
 /* A renewal tells what differs; who missed one asks for the record when the next one comes, or compares before. */
 START_TEST(renewals_lost)
 {
@@ -802,7 +776,6 @@ int main(void)
 	tcase_add_loop_test(tc, full_table, 0, 4);
 	tcase_add_test(tc, changes_then_renewals);
 	tcase_add_test(tc, renewals_lost);
-	tcase_add_test(tc, renewals_twice);
 	tcase_add_test(tc, made_up);
 	tcase_add_test(tc, many_at_once);
 	tcase_add_test(tc, withheld);
