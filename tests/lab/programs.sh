@@ -129,6 +129,11 @@ lab_check 'smbclient of e finds it by its name, and copies' in_ns e timeout 60 s
 	-c "get big $T/e/big"
 copied smbclient "$T/e/big"
 
+# The server wants a table of mounts, which a root without an init system has not.
+mkdir "$T/d/etc"
+cp -a /etc/passwd /etc/group /etc/nsswitch.conf /etc/ld.so.cache /etc/netconfig /etc/protocols /etc/services /etc/hosts "$T/d/etc" \
+	2>/dev/null # what is there
+ln -s /proc/self/mounts "$T/d/etc/mtab"
 cat >"$T/d/ganesha.conf" <<EOF
 NFS_CORE_PARAM { Protocols = 4; NFS_Port = 2049; Enable_NLM = false; Enable_RQUOTA = false; Enable_UDP = false; }
 NFSv4 { Graceless = true; RecoveryRoot = $T/d/recovery; }
@@ -136,7 +141,9 @@ EXPORT { Export_Id = 1; Path = $T/share; Pseudo = /share; Access_Type = RO; Squa
 	FSAL { Name = VFS; } }
 EOF
 mkdir "$T/d/recovery"
-lab_run nsenter "--net=/run/netns/$LAB-d" -- ganesha.nfsd -F -f "$T/d/ganesha.conf" -L "$T/d/ganesha.log" -p "$T/d/ganesha.pid" \
+# shellcheck disable=SC2016 # $1 is the inner shell's
+lab_run nsenter "--net=/run/netns/$LAB-d" -- unshare --mount sh -c \
+	'mount --bind "$1/etc" /etc && exec ganesha.nfsd -F -f "$1/ganesha.conf" -L "$1/ganesha.log" -p "$1/ganesha.pid"' - "$T/d" \
 	>"$T/d/ganesha.out" 2>&1
 lab_check 'nfs-ls of e lists what d exports' lab_until 20 eval \
 	"in_ns e nfs-ls 'nfs://$(ring_address d)/share?version=4' | grep -q ' big$'"

@@ -22,6 +22,8 @@ edit() {
 	sed -i "$1" "$T/a/ela.ini" "$T/b/ela.ini"
 }
 
+# Enough of each packet, superpackets too, to see a marker that stands in each 4 KiB: a gigabyte is more than a busy disk takes.
+SNAP=2048
 capture_start
 for cipher in aead ipsecmb blowfish; do
 	if ! "$ELA_ELAD" "${ELAD_ARGS[@]}" --list-plugins | grep -q "^cipher	$cipher	"; then

@@ -11,7 +11,7 @@
 # shellcheck source=tests/lab/many.sh
 . "$(dirname "$0")/many.sh"
 if [ "${ELA_LONG:-0}" = 1 ]; then
-	SIZE=(8 12 10) IDLE_S=20 SETTLE_S=15
+	SIZE=(8 12 10) IDLE_S=40 SETTLE_S=15 # each record is renewed once
 else
 	SIZE=(4 5 3) IDLE_S=6 SETTLE_S=2
 fi
