@@ -17,7 +17,7 @@ with() {
 	node_start a || return
 	node_start b || return
 	ping_all
-	transfer "$1 off" a b 64 2 ping_once b a
+	transfer "$1 off" a b 64 2 ping_until b a
 	exact_pair a b
 	features=$(in_ns a ethtool -k ela0)
 	counted "$1"
