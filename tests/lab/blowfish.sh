@@ -19,7 +19,7 @@ capture_start
 node_start b
 ping_all
 lab_check 'it warns at start' logged a '[Bb]lowfish'
-transfer 'with blowfish' a b 64 4 ping_once b a
+transfer 'with blowfish' a b 64 4 ping_until b a
 lab_compare 'new keys were made meanwhile' "$(counter a rekeys)" -ge 1
 exact_pair a b drop-nosession drop-handshake
 capture_stop

@@ -13,7 +13,7 @@ for TRANSPORT in udp tcp; do
 	capture_start
 	nodes_up a b
 	ping_all
-	transfer "over $TRANSPORT and IPv6" a b 64 3 ping_once b a
+	transfer "over $TRANSPORT and IPv6" a b 64 3 ping_until b a
 	exact_pair a b
 	capture_stop
 	capture_clean
