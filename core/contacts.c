@@ -69,3 +69,17 @@ bool ela_contacts_note(struct ela_contacts *contacts, const uint8_t key[32], con
 	contacts->is_written = false;
 	return is_new;
 }
+
+bool ela_contacts_forget(struct ela_contacts *contacts, const uint8_t key[32])
+{
+	uint32_t left = 0;
+	bool had_any;
+
+	for (uint32_t i = 0; i < contacts->n; i++)
+		if (memcmp(contacts->v[i].x25519, key, 32) != 0)
+			contacts->v[left++] = contacts->v[i];
+	had_any = left != contacts->n;
+	contacts->n = left;
+	contacts->is_written = contacts->is_written && !had_any;
+	return had_any;
+}

@@ -23,5 +23,7 @@ int ela_contacts_read(struct ela_contacts *contacts, int dirfd, GError **error);
 int ela_contacts_write(struct ela_contacts *contacts, const struct ela_file_ops *ops, int dirfd);
 /* It was met there: it comes first. What was not met longest gives way. True: it was not known before. */
 bool ela_contacts_note(struct ela_contacts *contacts, const uint8_t key[32], const struct ela_place *place);
+/* All its places go: who is out is not to be called, and no token names him. False: it had none. */
+bool ela_contacts_forget(struct ela_contacts *contacts, const uint8_t key[32]);
 
 #endif

@@ -242,6 +242,20 @@ void ela_network_check_oneself(struct ela_network *network)
 	ela_joining_start(network->joining); /* unless it asks already */
 }
 
+/* A token that is made from now on does not send a newcomer to somebody who is out, who would tell him an older list.
+ */
+static void forget_contacts(struct ela_network *network)
+{
+	const struct ela_credential *held;
+	bool is_news = false;
+
+	for (uint32_t i = 0; (held = ela_membership_held(network->membership, i, NULL)) != NULL; i++)
+		if (ela_membership_check(network->membership, held, NULL) == -EACCES)
+			is_news |= ela_contacts_forget(&network->contacts, held->x25519);
+	if (is_news && network->is_started)
+		network->node->loop->ops->timer_set(network->renew, now_ns(network));
+}
+
 void ela_network_recheck(struct ela_network *network)
 {
 	if (network->generation == ela_membership_generation(network->membership))
@@ -252,6 +266,7 @@ void ela_network_recheck(struct ela_network *network)
 	ela_members_recheck(network->members);
 	ela_directory_recheck(network->directory);
 	ela_lease_table_recheck(network->leases);
+	forget_contacts(network);
 	ela_list_sync_soon(network->sync);
 	ela_network_chore(network);
 }
@@ -373,6 +388,7 @@ static bool read_state(struct ela_network *network, GError **error)
 	(void)ela_membership_offer_credential(network->membership, bytes, len, ela_network_wall_s(network), true, NULL,
 		NULL); /* else a core's list says who we are */
 	network->generation = ela_membership_generation(network->membership);
+	forget_contacts(network); /* those of a list that came just before the end */
 	return true;
 }
 

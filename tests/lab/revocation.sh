@@ -76,6 +76,7 @@ ELA_ELAD=$ELA_DEAF ring_start i
 if [ "${ELA_LONG:-0}" != 1 ]; then
 	# His token is from before; he is in for a moment, with an owner who is not there.
 	ELA_ELAD=$ELA_DEAF revoke_join g "$(revoke_user a eve)" auto
+	lab_equal 'his token names no node of mallory' "$(grep -c "^bootstrap = .*$(underlay h)" "$T/g/net/ela.ini")" 0
 	lab_check 'g is in' lab_until 10 ring_in g
 	numbers_send g a b c d
 	lab_check 'g reaches everybody' lab_until 10 numbers_arrive g 'a b c d'

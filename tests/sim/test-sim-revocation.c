@@ -77,6 +77,17 @@ static uint32_t number_of(struct sim *s, const struct ela_peer *peer)
 	return NODES;
 }
 
+/* Who looks for the network later would call him, and each token names him. */
+static bool is_contact(struct sim *s, uint32_t at, uint32_t of)
+{
+	const struct ela_network *network = s->nodes[at].network;
+
+	for (uint32_t i = 0; i < network->contacts.n; i++)
+		if (memcmp(network->contacts.v[i].x25519, s->nodes[of].node->public_key, ELA_KEY_LEN) == 0)
+			return true;
+	return false;
+}
+
 /* An edge whose parent, and spare, are guests. */
 static uint32_t find_edge(struct sim *s, uint32_t *ret_parent, uint32_t *ret_spare)
 {
@@ -113,6 +124,7 @@ static void held_back(struct sim *s, bool by_both, uint64_t most_ns)
 	sim_send(s, parent, edge, 200);
 	sim_run(s, ELA_SEC);
 	sim_all_there(s, parent, edge);
+	sim_check(s, is_contact(s, 0, parent), "who will go was never a contact");
 	publish_without(s, first, by_both ? second : NULL);
 	wanted_at = edge;
 	wanted_out = parent;
@@ -125,6 +137,8 @@ static void held_back(struct sim *s, bool by_both, uint64_t most_ns)
 	sim_run(s, 2 * ELA_SEC);
 	sim_all_there(s, edge, 0);
 	sim_all_there(s, 0, edge);
+	sim_check(s, !is_contact(s, 0, parent), "who is out is still a contact of the founder");
+	sim_check(s, !is_contact(s, edge, parent), "who is out is still a contact of its child");
 	sim_free(s);
 }
 

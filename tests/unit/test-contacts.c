@@ -83,6 +83,27 @@ START_TEST(full)
 }
 END_TEST
 
+START_TEST(forgotten)
+{
+	struct ela_contacts contacts = {.is_written = true};
+	uint8_t private[32], key[32];
+
+	(void)note(&contacts, 1, 1, 7450);
+	(void)note(&contacts, 2, 2, 7450);
+	(void)note(&contacts, 1, 3, 7450);
+	ck_assert_int_eq(ela_contacts_write(&contacts, &ela_file_system, state_fd), 0);
+	world_private(1, private);
+	ck_assert_int_eq(ela_x25519_public(private, key), 0);
+	ck_assert(ela_contacts_forget(&contacts, key));
+	ck_assert_uint_eq(contacts.n, 1);
+	ck_assert_uint_eq(contacts.v[0].place.addr.ip[3], 2);
+	ck_assert(!contacts.is_written);
+	ck_assert_int_eq(ela_contacts_write(&contacts, &ela_file_system, state_fd), 0);
+	ck_assert(!ela_contacts_forget(&contacts, key));
+	ck_assert(contacts.is_written); /* nothing to write */
+}
+END_TEST
+
 static ssize_t no_room(int fd, const void *bytes, size_t len)
 {
 	(void)fd;
@@ -132,6 +153,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, order);
 	tcase_add_test(tc, full);
+	tcase_add_test(tc, forgotten);
 	tcase_add_test(tc, disk);
 	tcase_add_test(tc, broken);
 	suite_add_tcase(suite, tc);
