@@ -308,7 +308,7 @@ static int take_record(const struct asked *asked, uint32_t *ret_id, GError **err
 	struct ela_standing standing;
 	uint32_t len = 0;
 	const uint8_t *bytes = ela_message_bytes(asked->request, ELA_FIELD_RECORD, 0, &len);
-	int err = ela_membership_check_record(network->membership, bytes, len, &standing, error);
+	int err = ela_membership_check_record(network->membership, bytes, len, NULL, &standing, error);
 
 	if (err != 0)
 		return err;

@@ -4,11 +4,12 @@
  * survives changes and is the same everywhere. Control thread.
  */
 #include "directory.h"
+#include "bytes.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define JUDGED 32u /* records whose signatures are not checked again */
+#define JUDGED_MAX ELA_DIRECTORY_MAX /* records whose signatures are not checked again */
 
 /* A credential that was asked for. */
 struct wanted {
@@ -17,13 +18,12 @@ struct wanted {
 	uint64_t since_ns;
 };
 
-/* A record that was judged good, countersignature and all. */
+/* The last record of a key that was judged good, countersignature and all. */
 struct judged {
-	uint64_t generation; /* of membership then */
-	uint64_t since_s;
-	struct ela_lease lease;
-	uint32_t len; /* 0: free */
-	uint8_t bytes[ELA_RECORD_MAX];
+	uint64_t generation;          /* of membership then */
+	struct ela_standing standing; /* without the credential; lease.node_hash is the key of the table */
+	uint32_t len;
+	uint8_t bytes[];
 };
 
 struct ela_directory {
@@ -40,8 +40,7 @@ struct ela_directory {
 	void *routing_self;
 	uint64_t generation; /* of membership, when all was checked last */
 	uint64_t nodes;      /* of membership, when homes were looked for last */
-	struct judged judged[JUDGED];
-	uint32_t n_judged; /* ever: the oldest one makes room */
+	GHashTable *judged;  /* node hash -> struct judged, owned; JUDGED_MAX at most */
 	bool has_own;
 	uint8_t own_hash[ELA_HASH_LEN];
 	struct ela_timer *stale; /* when the first record may be too old; not armed while there is none */
@@ -127,6 +126,16 @@ static void on_stale(void *data)
 
 /* ---- life ---- */
 
+static guint hash_of_node(gconstpointer node_hash)
+{
+	return ela_get32(node_hash);
+}
+
+static gboolean is_same_node(gconstpointer a, gconstpointer b)
+{
+	return memcmp(a, b, ELA_HASH_LEN) == 0;
+}
+
 struct ela_directory *ela_directory_new(struct ela_loop *loop, const struct ela_membership *m,
 	struct ela_lease_table *leases, const struct ela_directory_listener *listener)
 {
@@ -138,6 +147,7 @@ struct ela_directory *ela_directory_new(struct ela_loop *loop, const struct ela_
 	d->generation = ela_membership_generation(m);
 	d->listener = listener;
 	d->known = g_ptr_array_new_with_free_func(g_free);
+	d->judged = g_hash_table_new_full(hash_of_node, is_same_node, NULL, g_free);
 	d->stale = loop->ops->timer_new(loop, on_stale, d);
 	return d;
 }
@@ -149,6 +159,7 @@ void ela_directory_free(struct ela_directory *d)
 	d->loop->ops->timer_free(d->stale);
 	ela_cores_clear(&d->cores);
 	g_ptr_array_unref(d->known);
+	g_hash_table_unref(d->judged);
 	g_free(d);
 }
 
@@ -201,51 +212,69 @@ static void want(struct ela_directory *d, const void *bytes, uint32_t len)
 }
 
 /*
- * The plugin asks about a record when it comes, compares it with another and sets it: two signatures each time, most of
- * what a quiet node computes. They stay good; what the network stands behind may change, so that is looked at.
+ * The plugin asks about a record when it comes, compares it with another, sets it, and asks again now and then: two
+ * signatures each time, most of what a quiet node computes. They stay good; what the network stands behind may change,
+ * so that is looked at. A record that is renewed brings the countersignature that it had.
  */
-static bool was_judged(struct ela_directory *d, const void *bytes, uint32_t len, struct ela_standing *ret)
+static const struct judged *last_judged(const struct ela_directory *d, const struct ela_object *record)
 {
-	for (uint32_t i = 0; i < JUDGED; i++) {
-		const struct judged *j = &d->judged[i];
+	const struct judged *j = g_hash_table_lookup(d->judged, record->signer);
 
-		if (j->len != len || memcmp(j->bytes, bytes, len) != 0)
-			continue;
-		if (j->generation != ela_membership_generation(d->m) || ela_membership_check_lease(d->m, &j->lease, NULL) != 0)
-			return false;
-		ret->lease = j->lease;
-		ret->since_s = j->since_s;
-		ret->credential = ela_membership_credential(d->m, j->lease.credential);
-		return true;
-	}
-	return false;
+	return j && j->generation == ela_membership_generation(d->m) ? j : NULL;
+}
+
+static bool was_judged(
+	const struct ela_directory *d, const struct judged *j, const void *bytes, uint32_t len, struct ela_standing *ret)
+{
+	if (j->len != len || memcmp(j->bytes, bytes, len) != 0 ||
+		ela_membership_check_lease(d->m, &j->standing.lease, NULL) != 0)
+		return false;
+	*ret = j->standing;
+	ret->credential = ela_membership_credential(d->m, ret->lease.credential);
+	return true;
+}
+
+static bool has_mark(const struct judged *j, const struct ela_object *mark)
+{
+	struct ela_lease_bytes parts;
+	const struct ela_object *own = &parts.mark;
+
+	return mark->kind != 0 && ela_lease_split(j->bytes, j->len, &parts, NULL) == 0 && own->kind == mark->kind &&
+		   memcmp(own->signer, mark->signer, ELA_HASH_LEN) == 0 && own->body_len == mark->body_len &&
+		   memcmp(own->body, mark->body, mark->body_len) == 0 && own->signature_len == mark->signature_len &&
+		   memcmp(own->signature, mark->signature, mark->signature_len) == 0;
 }
 
 /* Without a time its home may be unknown, and become known without a new generation. */
 static void note_judged(struct ela_directory *d, const void *bytes, uint32_t len, const struct ela_standing *standing)
 {
-	struct judged *j = &d->judged[d->n_judged % JUDGED];
+	struct judged *j;
 
 	if (standing->since_s == 0)
 		return;
-	d->n_judged++;
-	j->generation = ela_membership_generation(d->m);
-	j->since_s = standing->since_s;
-	j->lease = standing->lease;
-	j->len = len;
+	if (g_hash_table_size(d->judged) >= JUDGED_MAX)
+		g_hash_table_remove_all(d->judged);
+	j = g_malloc(sizeof *j + len);
+	*j = (struct judged){.generation = ela_membership_generation(d->m), .standing = *standing, .len = len};
+	j->standing.credential = NULL;
 	memcpy(j->bytes, bytes, len);
+	(void)g_hash_table_replace(d->judged, j->standing.lease.node_hash, j); /* frees the one before */
 }
 
 /* As struct ela_host has it: a library that fails tells nothing of the record. */
 static int judge(struct ela_directory *d, const void *bytes, uint32_t len, struct ela_standing *ret)
 {
+	struct ela_lease_bytes parts;
+	const struct judged *last;
 	int err;
 
-	if (len == 0 || len > ELA_RECORD_MAX)
+	if (len == 0 || ela_lease_split(bytes, len, &parts, NULL) != 0)
 		return -EBADMSG;
-	if (was_judged(d, bytes, len, ret))
+	last = last_judged(d, &parts.record);
+	if (last && was_judged(d, last, bytes, len, ret))
 		return 0;
-	err = ela_membership_check_record(d->m, bytes, len, ret, NULL);
+	err = ela_membership_check_record(
+		d->m, bytes, len, last && has_mark(last, &parts.mark) ? &last->standing : NULL, ret, NULL);
 	if (err == 0)
 		note_judged(d, bytes, len, ret);
 	return err == 0 || err == -EBADMSG || err == -EACCES ? err : -EAGAIN;

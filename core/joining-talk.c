@@ -217,7 +217,7 @@ static int learn_id(struct ela_joining *joining, const struct ela_credential *co
 	struct ela_standing standing;
 	gsize len;
 	const void *bytes = g_bytes_get_data(joining->record, &len);
-	int err = ela_membership_check_record(joining->network->membership, bytes, len, &standing, error);
+	int err = ela_membership_check_record(joining->network->membership, bytes, len, NULL, &standing, error);
 
 	if (err != 0)
 		return err;

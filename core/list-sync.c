@@ -13,8 +13,12 @@
 #define TURN_NS ELA_SEC /* how often neighbours are looked at that have not heard the news */
 #define JOBS_MAX 16u    /* fetches under way or waiting */
 #define HEADS_MAX 5u
-#define HEAD_NS (3 * ELA_SEC)    /* a ListHead may take that long */
-#define REMIND_NS (60 * ELA_SEC) /* heads are compared that often even when nothing is new */
+#define HEAD_NS (3 * ELA_SEC) /* a ListHead may take that long */
+/*
+ * Heads are compared that often even when nothing is new, with whom a session is kept: a session that is merely there
+ * has compared them when it began, and one request tells both sides.
+ */
+#define REMIND_NS (60 * ELA_SEC)
 
 /* What is fetched from one peer. */
 struct job {
@@ -34,7 +38,8 @@ struct job {
 
 /* What a neighbour was told. */
 struct told {
-	uint64_t generation, at_ns;
+	uint64_t generation;
+	uint64_t at_ns;             /* when heads were compared last, whoever asked */
 	uint64_t ticket;            /* of the ListHead under way; 0 = none */
 	uint64_t turn;              /* the last one in which it was a direct neighbour */
 	uint8_t list[ELA_HASH_LEN]; /* the newest that it said to have */
@@ -397,7 +402,13 @@ static void on_head(void *data, int err, const struct ela_message *reply)
 	ela_list_sync_fetch(sync, peer, &head, NULL, NULL);
 }
 
-static void tell(struct ela_list_sync *sync, struct ela_peer *peer, uint64_t now_ns)
+static bool is_due(const struct ela_list_sync *sync, const struct ela_peer *peer, const struct told *told)
+{
+	return told->generation != sync->news ||
+		   (peer->config->keepalive_ns != 0 && ela_loop_now(sync->network->node->loop) - told->at_ns >= REMIND_NS);
+}
+
+static void tell(struct ela_list_sync *sync, struct ela_peer *peer)
 {
 	struct told *told = g_hash_table_lookup(sync->tolds, GUINT_TO_POINTER(peer->number));
 	struct ela_message *request;
@@ -410,10 +421,10 @@ static void tell(struct ela_list_sync *sync, struct ela_peer *peer, uint64_t now
 	}
 	is_new = told->turn + 1 != sync->turns;
 	told->turn = sync->turns;
-	if (told->ticket || (!is_new && told->generation == sync->news && now_ns - told->at_ns < REMIND_NS))
+	if (told->ticket || !(is_new || is_due(sync, peer, told)))
 		return;
 	told->generation = sync->news;
-	told->at_ns = now_ns;
+	told->at_ns = ela_loop_now(sync->network->node->loop);
 	request = ela_message_new(ELA_PURPOSE_LIST_HEAD, ELA_MESSAGE_REQUEST);
 	ela_list_sync_put_head(sync->network, request);
 	told->ticket = ela_dialogue_ask(peer, request, HEAD_NS, on_head, told);
@@ -435,7 +446,6 @@ static void turn(void *data)
 {
 	struct ela_list_sync *sync = data;
 	struct ela_node *node = sync->network->node;
-	uint64_t now_ns = ela_loop_now(node->loop);
 	const struct ela_peers *peers = ela_peers_list(node);
 	uint64_t generation = ela_membership_generation(sync->network->membership);
 
@@ -448,10 +458,10 @@ static void turn(void *data)
 	for (uint32_t i = 0; i < peers->n; i++)
 		if (peers->v[i]->up && !peers->v[i]->guest && !peers->v[i]->via &&
 			ela_members_credential(sync->network->members, peers->v[i]))
-			tell(sync, peers->v[i], now_ns);
+			tell(sync, peers->v[i]);
 	begin(sync);
 	ela_network_ask_guests(sync->network);
-	node->loop->ops->timer_set(sync->timer, now_ns + TURN_NS);
+	node->loop->ops->timer_set(sync->timer, ela_loop_now(node->loop) + TURN_NS);
 }
 
 void ela_list_sync_soon(struct ela_list_sync *sync)
@@ -505,8 +515,10 @@ static void on_asked_head(void *data, struct ela_peer *peer, const struct ela_me
 	ela_dialogue_answer(sync->network->node, ticket, reply);
 	if (peer->guest || !ela_list_sync_read_head(request, &head))
 		return;
-	if (told)
+	if (told) {
 		memcpy(told->list, head.list, ELA_HASH_LEN);
+		told->at_ns = ela_loop_now(sync->network->node->loop);
+	}
 	ela_list_sync_fetch(sync, peer, &head, NULL, NULL);
 }
 

@@ -329,8 +329,8 @@ static int read_mark(const struct ela_membership *m, const struct ela_object *ob
 	return err;
 }
 
-int ela_membership_check_record(
-	const struct ela_membership *m, const void *bytes, size_t len, struct ela_standing *ret, GError **error)
+int ela_membership_check_record(const struct ela_membership *m, const void *bytes, size_t len,
+	const struct ela_standing *like, struct ela_standing *ret, GError **error)
 {
 	const struct ela_credential *node;
 	struct ela_lease_bytes parts;
@@ -349,7 +349,10 @@ int ela_membership_check_record(
 		return err;
 	err = ela_membership_check_lease(m, &standing.lease, error);
 	standing.credential = ela_membership_credential(m, standing.lease.credential);
-	if (err == 0)
+	if (err == 0 && like && like->lease.id == standing.lease.id &&
+		same(like->lease.node_hash, standing.lease.node_hash))
+		standing.since_s = like->since_s;
+	else if (err == 0)
 		err = read_mark(m, &parts.mark, &standing.lease, &standing.since_s, error);
 	if (err == 0)
 		*ret = standing;

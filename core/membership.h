@@ -135,9 +135,13 @@ struct ela_standing {
 	const struct ela_credential *credential; /* borrowed until the next offer */
 	uint64_t since_s;                        /* countersigned by a home that is known here; 0: not */
 };
-/* A record with what may follow it (lease.h). -EAGAIN: fetch lease.credential. Records themselves are not kept here. */
-int ela_membership_check_record(
-	const struct ela_membership *m, const void *bytes, size_t len, struct ela_standing *ret, GError **error);
+/*
+ * A record with what may follow it (lease.h). -EAGAIN: fetch lease.credential. Records themselves are not kept here.
+ * like: what was found in this generation of another record with the same countersignature, which is not computed
+ * again then; NULL: none. Its credential is not looked at.
+ */
+int ela_membership_check_record(const struct ela_membership *m, const void *bytes, size_t len,
+	const struct ela_standing *like, struct ela_standing *ret, GError **error);
 /* Is a record that was good still? Its signature is not checked again, so this is cheap. Errors as check_record(). */
 int ela_membership_check_lease(const struct ela_membership *m, const struct ela_lease *lease, GError **error);
 /*

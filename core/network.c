@@ -44,7 +44,7 @@ static bool mark_counts(const struct ela_network *network)
 
 	if (!own || ela_lease_split(own->bytes, own->len, &parts, NULL) != 0 || parts.mark.kind == 0)
 		return true;
-	return ela_membership_check_record(network->membership, own->bytes, own->len, &standing, NULL) == 0 &&
+	return ela_membership_check_record(network->membership, own->bytes, own->len, NULL, &standing, NULL) == 0 &&
 		   standing.since_s != 0;
 }
 

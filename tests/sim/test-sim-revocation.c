@@ -234,11 +234,40 @@ START_TEST(counted)
 }
 END_TEST
 
+static uint64_t messages(struct sim *s)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < NODES; i++)
+		sum += sim_counter(s, i, "messages-out");
+	return sum;
+}
+
+/*
+ * A quiet ring: each pair that keeps a session compares heads once a minute, and one request tells both. Those are ten
+ * pairs of cores, and four edges with parent, spare and a third core: 440 messages. As many are about roles, and some
+ * go with sessions that begin.
+ */
+START_TEST(quiet)
+{
+	struct sim *s = form(_i);
+	uint64_t before;
+
+	sim_run(s, 300 * ELA_SEC);
+	before = messages(s);
+	sim_run(s, 600 * ELA_SEC);
+	before = messages(s) - before;
+	sim_check(s, before <= 1350, "%" G_GUINT64_FORMAT " messages", before);
+	sim_free(s);
+}
+END_TEST
+
 static void fill(Suite *suite)
 {
 	sim_add(suite, held_back_by_parent, 2);
 	sim_add(suite, held_back_by_parent_and_spare, 4);
 	sim_add(suite, counted, 1);
+	sim_add(suite, quiet, 2);
 	sim_add(suite, told, 1);
 	sim_add(suite, told_after_restart, 2);
 }

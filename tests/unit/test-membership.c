@@ -317,7 +317,8 @@ START_TEST(test_revoked_nodes)
 	record = world_record(w, &lease, 1);
 	world_offered(m, world_offer_credential, bytes, 0, NULL);
 	ck_assert_int_eq(
-		ela_membership_check_record(m, g_bytes_get_data(record, NULL), g_bytes_get_size(record), &standing, NULL), 0);
+		ela_membership_check_record(m, g_bytes_get_data(record, NULL), g_bytes_get_size(record), NULL, &standing, NULL),
+		0);
 	world_private(1, key);
 	ck_assert_int_eq(ela_x25519_public(key, key), 0);
 	ck_assert_int_eq(ela_object_key_hash(key, hash), 0);
@@ -329,7 +330,7 @@ START_TEST(test_revoked_nodes)
 	ck_assert_msg(strstr(words, "revoked") != NULL, "found %s", words);
 	world_offered(m, world_offer_credential, bytes, -EACCES, "revoked");
 	ck_assert_int_eq(
-		ela_membership_check_record(m, g_bytes_get_data(record, NULL), g_bytes_get_size(record), &standing, NULL),
+		ela_membership_check_record(m, g_bytes_get_data(record, NULL), g_bytes_get_size(record), NULL, &standing, NULL),
 		-EACCES);
 }
 END_TEST
@@ -337,7 +338,7 @@ END_TEST
 static int check_record(GBytes *bytes, struct ela_standing *ret, const char *words)
 {
 	g_autoptr(GError) error = NULL;
-	int err = ela_membership_check_record(m, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), ret, &error);
+	int err = ela_membership_check_record(m, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), NULL, ret, &error);
 
 	ck_assert_msg(
 		err == 0 ? !error : error && strstr(error->message, words), "found %d %s", err, error ? error->message : "");

@@ -143,8 +143,8 @@ static void check_out(uint64_t incarnation, uint64_t sequence)
 	struct ela_standing standing;
 	g_autoptr(GError) error = NULL;
 
-	ck_assert_msg(
-		ela_membership_check_record(m, out.bytes, out.len, &standing, &error) == 0, "%s", error ? error->message : "");
+	ck_assert_msg(ela_membership_check_record(m, out.bytes, out.len, NULL, &standing, &error) == 0, "%s",
+		error ? error->message : "");
 	ck_assert(ela_lease_same(&standing.lease, &out.lease));
 	ck_assert_uint_eq(standing.lease.incarnation, incarnation);
 	ck_assert_uint_eq(standing.lease.sequence, sequence);
@@ -372,7 +372,7 @@ static uint64_t since(void)
 {
 	struct ela_standing standing;
 
-	ck_assert_int_eq(ela_membership_check_record(m, out.bytes, out.len, &standing, NULL), 0);
+	ck_assert_int_eq(ela_membership_check_record(m, out.bytes, out.len, NULL, &standing, NULL), 0);
 	return standing.since_s;
 }
 
