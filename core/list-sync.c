@@ -16,9 +16,11 @@
 #define HEAD_NS (3 * ELA_SEC) /* a ListHead may take that long */
 /*
  * Heads are compared that often even when nothing is new, with whom a session is kept: a session that is merely there
- * has compared them when it began, and one request tells both sides.
+ * has compared them when it began. One request tells both sides: of two that keep it, the one with the greater ID is
+ * the later one to ask.
  */
 #define REMIND_NS (60 * ELA_SEC)
+#define LATER_NS (3 * ELA_SEC)
 
 /* What is fetched from one peer. */
 struct job {
@@ -404,8 +406,10 @@ static void on_head(void *data, int err, const struct ela_message *reply)
 
 static bool is_due(const struct ela_list_sync *sync, const struct ela_peer *peer, const struct told *told)
 {
-	return told->generation != sync->news ||
-		   (peer->config->keepalive_ns != 0 && ela_loop_now(sync->network->node->loop) - told->at_ns >= REMIND_NS);
+	uint64_t age_ns = ela_loop_now(sync->network->node->loop) - told->at_ns;
+	uint64_t later_ns = sync->network->lease.id > peer->id ? LATER_NS : 0;
+
+	return told->generation != sync->news || (peer->config->keepalive_ns != 0 && age_ns >= REMIND_NS + later_ns);
 }
 
 static void tell(struct ela_list_sync *sync, struct ela_peer *peer)

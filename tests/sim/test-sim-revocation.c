@@ -257,7 +257,7 @@ START_TEST(quiet)
 	before = messages(s);
 	sim_run(s, 600 * ELA_SEC);
 	before = messages(s) - before;
-	sim_check(s, before <= 1350, "%" G_GUINT64_FORMAT " messages", before);
+	sim_check(s, before <= 1100, "%" G_GUINT64_FORMAT " messages", before);
 	sim_free(s);
 }
 END_TEST
