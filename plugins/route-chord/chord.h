@@ -34,6 +34,11 @@
 /* Records that an edge may send: its own, which changes once a second at most. */
 #define CHORD_LEAF_IN_RATE 2.0
 #define CHORD_LEAF_IN_BURST 16.0
+/* A core tells its children so late at most, and several at once, that others are still there (docs/adr/0034). */
+#define CHORD_HOLD_NS (4u * CHORD_SEC)
+#define CHORD_HELD_MAX 64u
+/* Younger than that, a renewal may not have come to a leaf: it is held, or on its way. */
+#define CHORD_RECENT_MS 6000u
 #define CHORD_MAX_ASIDE 64u
 #define CHORD_MAX_ASIDE_OF_PEER 16u
 #define CHORD_ASIDE_NS (30u * CHORD_SEC)
@@ -70,7 +75,9 @@ struct chord_entry {
 	int64_t born_ns;  /* when its node published it, own clock; may lie before the clock's start */
 	uint64_t content; /* hash of the bytes: a copy is recognised without checking a signature */
 	uint64_t before;  /* that of the key's record until then; 0: there was none */
-	uint32_t at;      /* its place in all */
+	uint64_t before_sequence;
+	bool is_renewal; /* it was told as one: no countersignature came, for example */
+	uint32_t at;     /* its place in all */
 	uint32_t len;
 	uint8_t bytes[];
 };
@@ -87,6 +94,15 @@ struct chord_table {
 struct chord_bucket_of_tokens {
 	uint64_t last_ns;
 	double tokens;
+};
+
+/* A renewal that the children were not told yet. */
+struct chord_held {
+	uint32_t id;
+	int64_t born_ns; /* as of an entry */
+	uint64_t base;
+	uint32_t pieces_len;
+	uint8_t pieces[CHORD_PIECES_MAX];
 };
 
 /* A peer that core has. */
@@ -127,6 +143,8 @@ struct chord {
 	GHashTable *links;  /* peer -> struct chord_link, owned */
 	GHashTable *linked; /* id -> link, of those that are linked: of a core, cores and its leaves; of a leaf, cores */
 	GPtrArray *asides;  /* struct chord_aside, owned */
+	GArray *held;       /* struct chord_held, CHORD_HELD_MAX at most */
+	uint64_t held_ns;   /* since when there is the first one */
 	struct ela_timer *tick, *pace, *farewell;
 	uint64_t digest_at_ns;
 	uint32_t compares;  /* a leaf's, in turn */
@@ -196,8 +214,8 @@ const struct chord_entry *chord_table_base(const struct chord_table *table, uint
 const struct chord_entry *chord_table_after(const struct chord_table *table, uint64_t content);
 uint32_t chord_age_ms(const struct chord *c, const struct chord_entry *entry); /* at most CHORD_LEASE_MS + 1 */
 bool chord_is_fresh(const struct chord *c, const struct chord_entry *entry);
-/* A hash for each bucket of what is held there. */
-void chord_table_digest(const struct chord_table *table, const uint8_t *salt, uint64_t ret[CHORD_BUCKETS]);
+/* A hash for each bucket of what is held there; or of what was there before the latest renewals. */
+void chord_table_digest(const struct chord *c, const uint8_t *salt, bool before_recent, uint64_t ret[CHORD_BUCKETS]);
 
 /* ---- routes.c ---- */
 /* Tells core what is true of an id now. changed: its record is another one than core was told. */
@@ -234,8 +252,11 @@ bool chord_is_leaf(const struct chord *c);                  /* are we one? */
 bool chord_speaks(const struct chord *c);                   /* on the ring, or as a leaf that did not take leave */
 /* A core's word about anybody counts, and everybody's about itself. */
 bool chord_may_bring(const struct chord *c, const struct chord_link *link, uint32_t id);
-/* To our leaves what came from `from`, NULL = from here: news to all, renewals to those whose parent we are. */
+/* To our leaves what came from `from`, NULL = from here: news to all, renewals to those whose parent we are, later. */
 void chord_serve(struct chord *c, const struct chord_link *from, const struct chord_arrival *arrival);
+void chord_serve_tick(struct chord *c);
+/* Those of the buckets that differ in which a leaf, by its DIGEST, lacks more than it may. */
+uint64_t chord_leaf_lacks_in(const struct chord *c, const struct chord_message *digest, uint64_t differ);
 /* The other side's: */
 void chord_leaf_met(struct chord *c, struct chord_link *link);                       /* newly linked with a core */
 void chord_leaf_answered(struct chord *c, struct chord_link *link, uint64_t wanted); /* by a core, with WANT */

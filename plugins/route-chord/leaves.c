@@ -8,6 +8,8 @@
  */
 #include "chord.h"
 
+#include <string.h>
+
 const struct chord_entry *chord_own(const struct chord *c)
 {
 	return chord_table_find(&c->table, c->host->own_id(c->host));
@@ -47,6 +49,67 @@ static bool is_child(const struct chord *c, const struct chord_link *link)
 	return chord_table_find(&c->table, link->id)->info.parent == c->host->own_id(c->host);
 }
 
+/* What is held to one child, its own excepted. */
+static void tell_held(struct chord *c, struct chord_link *link)
+{
+	uint8_t bytes[CHORD_MESSAGE_MAX - CHORD_HEADER_LEN];
+	struct chord_message message = {.kind = CHORD_RENEWAL, .renewals = bytes};
+
+	for (guint i = 0; i < c->held->len; i++) {
+		const struct chord_held *held = &g_array_index(c->held, struct chord_held, i);
+		int64_t age_ns = (int64_t)chord_now(c) - held->born_ns;
+		struct chord_renewal renewal = {.base = held->base, .pieces = held->pieces, .pieces_len = held->pieces_len};
+
+		if (link->id == held->id)
+			continue;
+		if (!chord_may_send(
+				c, link)) { /* two rings met: with what else is in its bucket, as fast as a peer gets anything */
+			chord_owe(c, link, UINT64_C(1) << chord_bucket(held->id));
+			continue;
+		}
+		if (message.renewals_len + CHORD_RENEWAL_HEAD + held->pieces_len > sizeof bytes) {
+			(void)chord_send(c, link, &message);
+			message.renewals_len = 0;
+		}
+		renewal.age_ms = (uint32_t)(age_ns / (int64_t)CHORD_MSEC);
+		message.renewals_len += chord_renewal_write(&renewal, bytes + message.renewals_len);
+	}
+	if (message.renewals_len)
+		(void)chord_send(c, link, &message);
+}
+
+static void tell_all_held(struct chord *c)
+{
+	g_autoptr(GPtrArray) leaves = NULL;
+
+	if (!c->held->len)
+		return;
+	leaves = chord_linked(c, true);
+	for (guint i = 0; i < leaves->len && c->joined; i++)
+		if (is_child(c, g_ptr_array_index(leaves, i)))
+			tell_held(c, g_ptr_array_index(leaves, i));
+	g_array_set_size(c->held, 0);
+}
+
+static void hold(struct chord *c, const struct chord_arrival *arrival)
+{
+	struct chord_held held = {.id = arrival->entry->info.id, .born_ns = arrival->entry->born_ns, .base = arrival->base};
+
+	held.pieces_len = arrival->pieces_len;
+	memcpy(held.pieces, arrival->pieces, held.pieces_len);
+	if (!c->held->len)
+		c->held_ns = chord_now(c);
+	g_array_append_val(c->held, held);
+	if (c->held->len >= CHORD_HELD_MAX)
+		tell_all_held(c);
+}
+
+void chord_serve_tick(struct chord *c)
+{
+	if (c->held->len && chord_now(c) - c->held_ns >= CHORD_HOLD_NS)
+		tell_all_held(c);
+}
+
 void chord_serve(struct chord *c, const struct chord_link *from, const struct chord_arrival *arrival)
 {
 	const struct chord_entry *entry = arrival->entry;
@@ -54,6 +117,11 @@ void chord_serve(struct chord *c, const struct chord_link *from, const struct ch
 
 	if (!c->joined)
 		return;
+	if (!arrival->is_news && arrival->pieces_len) {
+		hold(c, arrival);
+		return;
+	}
+	tell_all_held(c); /* what is told now may be made of that */
 	leaves = chord_linked(c, true);
 	for (guint i = 0; i < leaves->len; i++) {
 		struct chord_link *link = g_ptr_array_index(leaves, i);
@@ -62,9 +130,20 @@ void chord_serve(struct chord *c, const struct chord_link *from, const struct ch
 			continue;
 		if (chord_may_send(c, link))
 			chord_send_arrival(c, link, arrival);
-		else /* two rings met: with what else is in its bucket, as fast as a peer gets anything */
+		else
 			chord_owe(c, link, UINT64_C(1) << chord_bucket(entry->info.id));
 	}
+}
+
+uint64_t chord_leaf_lacks_in(const struct chord *c, const struct chord_message *digest, uint64_t differ)
+{
+	uint64_t before[CHORD_BUCKETS];
+
+	chord_table_digest(c, digest->salt, true, before);
+	for (uint32_t i = 0; i < CHORD_BUCKETS; i++)
+		if (before[i] == digest->hashes[i])
+			differ &= ~(UINT64_C(1) << i);
+	return differ;
 }
 
 /* ---- a leaf's side ---- */

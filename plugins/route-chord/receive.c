@@ -144,26 +144,26 @@ static void on_record(struct chord *c, struct chord_link *link, const struct cho
 }
 
 /* Somebody else was quicker: the node itself, as a rule, that we are linked with as well. */
-static bool is_done_already(const struct chord *c, const struct chord_message *message)
+static bool is_done_already(const struct chord *c, const struct chord_renewal *renewal)
 {
-	const struct chord_entry *after = chord_table_after(&c->table, message->base);
+	const struct chord_entry *after = chord_table_after(&c->table, renewal->base);
 	uint8_t record[ELA_RECORD_MAX];
 
 	if (!after)
 		return false;
 	memcpy(record, after->bytes, after->len);
-	return chord_pieces_apply(message->pieces, message->pieces_len, record, after->len) == 0 &&
+	return chord_pieces_apply(renewal->pieces, renewal->pieces_len, record, after->len) == 0 &&
 		   memcmp(record, after->bytes, after->len) == 0;
 }
 
 /* Made of one that we have, it is a record like any other: what says that its node lives is that it signed it. */
-static void on_renewal(struct chord *c, struct chord_link *link, const struct chord_message *message)
+static void on_renewal(struct chord *c, struct chord_link *link, const struct chord_renewal *renewal)
 {
-	const struct chord_entry *base = chord_table_base(&c->table, message->base);
-	struct chord_message whole = {.kind = CHORD_RECORD, .age_ms = message->age_ms};
+	const struct chord_entry *base = chord_table_base(&c->table, renewal->base);
+	struct chord_message whole = {.kind = CHORD_RECORD, .age_ms = renewal->age_ms};
 	uint8_t record[ELA_RECORD_MAX];
 
-	if (!base && is_done_already(c, message)) {
+	if (!base && is_done_already(c, renewal)) {
 		chord_count(c, CHORD_DROP_KNOWN);
 		return;
 	}
@@ -174,7 +174,7 @@ static void on_renewal(struct chord *c, struct chord_link *link, const struct ch
 		return;
 	}
 	memcpy(record, base->bytes, base->len);
-	if (chord_pieces_apply(message->pieces, message->pieces_len, record, base->len) < 0) {
+	if (chord_pieces_apply(renewal->pieces, renewal->pieces_len, record, base->len) < 0) {
 		chord_count(c, CHORD_DROP_MALFORMED);
 		return;
 	}
@@ -183,21 +183,28 @@ static void on_renewal(struct chord *c, struct chord_link *link, const struct ch
 	on_record(c, link, &whole);
 }
 
-/* Records, whole or renewed. */
-static void on_records(struct chord *c, struct chord_link *link, const struct chord_message *message)
+/* One more record, whole or renewed. */
+static bool may_bring_more(struct chord *c, struct chord_link *link)
 {
 	bool is_edge = chord_is_edge(c, link->id);
 
 	if (!chord_take(&link->in, chord_now(c), is_edge ? CHORD_LEAF_IN_RATE : CHORD_IN_RATE,
 			is_edge ? CHORD_LEAF_IN_BURST : CHORD_IN_BURST)) {
 		chord_count(c, CHORD_DROP_RATE);
-		return;
+		return false;
 	}
 	chord_count(c, CHORD_RECORDS_IN);
-	if (message->kind == CHORD_RECORD)
-		on_record(c, link, message);
-	else
-		on_renewal(c, link, message);
+	return true;
+}
+
+static void on_renewals(struct chord *c, struct chord_link *link, const struct chord_message *message)
+{
+	const uint8_t *at = message->renewals;
+	uint32_t len = message->renewals_len;
+	struct chord_renewal renewal;
+
+	while (chord_renewal_next(&at, &len, &renewal) && may_bring_more(c, link))
+		on_renewal(c, link, &renewal);
 }
 
 static void on_digest(struct chord *c, struct chord_link *link, const struct chord_message *message)
@@ -206,10 +213,12 @@ static void on_digest(struct chord *c, struct chord_link *link, const struct cho
 	uint64_t own[CHORD_BUCKETS];
 
 	chord_count(c, CHORD_DIGESTS_IN);
-	chord_table_digest(&c->table, message->salt, own);
+	chord_table_digest(c, message->salt, false, own);
 	for (uint32_t i = 0; i < CHORD_BUCKETS; i++)
 		if (own[i] != message->hashes[i])
 			want.buckets |= UINT64_C(1) << i;
+	if (want.buckets && chord_is_edge(c, link->id))
+		want.buckets = chord_leaf_lacks_in(c, message, want.buckets);
 	if (!want.buckets) {
 		if (chord_is_edge(c, link->id) && chord_speaks(c))
 			(void)chord_send(c, link, &want); /* a leaf waits for that */
@@ -234,8 +243,13 @@ void chord_on_message(struct chord *c, uint32_t peer, const void *bytes, uint32_
 		chord_count(c, CHORD_DROP_MALFORMED);
 		return;
 	}
-	if (message.kind == CHORD_RECORD || message.kind == CHORD_RENEWAL) {
-		on_records(c, link, &message);
+	if (message.kind == CHORD_RENEWAL) {
+		on_renewals(c, link, &message);
+		return;
+	}
+	if (message.kind == CHORD_RECORD) {
+		if (may_bring_more(c, link))
+			on_record(c, link, &message);
 		return;
 	}
 	if (!chord_take(&link->asks, chord_now(c), CHORD_ASKS_RATE, CHORD_ASKS_BURST)) {

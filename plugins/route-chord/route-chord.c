@@ -24,6 +24,7 @@ static void destroy(void *data)
 	g_hash_table_destroy(c->linked);
 	g_hash_table_destroy(c->links);
 	g_ptr_array_unref(c->asides);
+	g_array_unref(c->held);
 	g_free(c);
 }
 
@@ -43,6 +44,7 @@ static int create(const struct ela_host *host, void **ret_self)
 	c->links = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
 	c->linked = g_hash_table_new(g_direct_hash, g_direct_equal);
 	c->asides = g_ptr_array_new_with_free_func(g_free);
+	c->held = g_array_new(FALSE, FALSE, sizeof(struct chord_held));
 	c->tick = host->timer_new(host, chord_on_tick, c);
 	c->pace = host->timer_new(host, chord_on_pace, c);
 	c->farewell = host->timer_new(host, chord_on_farewell, c);
@@ -84,6 +86,7 @@ static void stop(void *data)
 	g_hash_table_remove_all(c->linked);
 	g_hash_table_remove_all(c->links);
 	g_ptr_array_set_size(c->asides, 0);
+	g_array_set_size(c->held, 0);
 	chord_untell(c);
 }
 

@@ -45,14 +45,18 @@ void chord_send_record(struct chord *c, const struct chord_link *link, const str
 
 void chord_send_arrival(struct chord *c, const struct chord_link *link, const struct chord_arrival *arrival)
 {
-	struct chord_message message = {.kind = CHORD_RENEWAL, .base = arrival->base, .pieces = arrival->pieces};
+	uint8_t bytes[CHORD_RENEWAL_HEAD + CHORD_PIECES_MAX];
+	struct chord_message message = {.kind = CHORD_RENEWAL, .renewals = bytes};
+	struct chord_renewal renewal = {.base = arrival->base, .pieces = arrival->pieces};
 
-	message.pieces_len = arrival->pieces_len;
-	message.age_ms = chord_age_ms(c, arrival->entry);
-	if (message.pieces_len)
-		(void)chord_send(c, link, &message);
-	else
+	if (!arrival->pieces_len) {
 		chord_send_record(c, link, arrival->entry);
+		return;
+	}
+	renewal.pieces_len = arrival->pieces_len;
+	renewal.age_ms = chord_age_ms(c, arrival->entry);
+	message.renewals_len = chord_renewal_write(&renewal, bytes);
+	(void)chord_send(c, link, &message);
 }
 
 void chord_send_digest(struct chord *c, const struct chord_link *link)
@@ -62,7 +66,7 @@ void chord_send_digest(struct chord *c, const struct chord_link *link)
 
 	c->host->random(c->host, salt, sizeof salt);
 	message.salt = salt;
-	chord_table_digest(&c->table, salt, message.hashes);
+	chord_table_digest(c, salt, false, message.hashes);
 	(void)chord_send(c, link, &message);
 }
 
@@ -371,6 +375,7 @@ void chord_on_tick(void *data)
 	chord_tell_ring(c);
 	compare_again(c);
 	compare_with_one(c);
+	chord_serve_tick(c);
 	chord_leaf_tick(c);
 	c->host->timer_set(c->tick, chord_now(c) + CHORD_TICK_NS);
 }

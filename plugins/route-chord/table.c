@@ -194,7 +194,8 @@ static struct chord_entry *entry_new(
 	entry->info = *info;
 	entry->born_ns = (int64_t)c->host->now_ns(c->host) - (int64_t)age_ms * (int64_t)CHORD_MSEC;
 	entry->content = chord_content(bytes, len);
-	entry->before = 0;
+	entry->before = entry->before_sequence = 0;
+	entry->is_renewal = false;
 	entry->len = len;
 	memcpy(entry->bytes, bytes, len);
 	return entry;
@@ -204,6 +205,7 @@ enum chord_put chord_table_put(struct chord *c, const struct ela_record_info *in
 	uint32_t age_ms, struct chord_arrival *ret)
 {
 	struct chord_entry *old = chord_table_of_key(&c->table, info->key_hash);
+	uint64_t before_sequence = old ? old->info.sequence : 0;
 	int newer = old ? order(info, bytes, len, old) : 1;
 
 	*ret = (struct chord_arrival){.entry = old};
@@ -225,13 +227,16 @@ enum chord_put chord_table_put(struct chord *c, const struct ela_record_info *in
 	}
 	ret->entry = entry_new(c, info, bytes, len, age_ms);
 	ret->entry->before = ret->base;
+	ret->entry->before_sequence = before_sequence;
+	ret->entry->is_renewal = ret->pieces_len != 0;
 	ret->ids[0] = info->id;
 	link_entry(c, ret->entry);
 	return CHORD_PUT_NEW;
 }
 
-void chord_table_digest(const struct chord_table *table, const uint8_t *salt, uint64_t ret[CHORD_BUCKETS])
+void chord_table_digest(const struct chord *c, const uint8_t *salt, bool before_recent, uint64_t ret[CHORD_BUCKETS])
 {
+	const struct chord_table *table = &c->table;
 	struct {
 		uint8_t key_hash[32];
 		uint64_t id, incarnation, sequence, content;
@@ -240,12 +245,14 @@ void chord_table_digest(const struct chord_table *table, const uint8_t *salt, ui
 	memset(ret, 0, CHORD_BUCKETS * sizeof *ret);
 	for (guint i = 0; i < table->all->len; i++) {
 		const struct chord_entry *entry = g_ptr_array_index(table->all, i);
+		bool is_before;
 
 		memcpy(of.key_hash, entry->info.key_hash, sizeof of.key_hash);
 		of.id = GUINT64_TO_BE((uint64_t)entry->info.id);
 		of.incarnation = GUINT64_TO_BE(entry->info.incarnation);
-		of.sequence = GUINT64_TO_BE(entry->info.sequence);
-		of.content = GUINT64_TO_BE(entry->content);
+		is_before = before_recent && entry->is_renewal && chord_age_ms(c, entry) < CHORD_RECENT_MS;
+		of.sequence = GUINT64_TO_BE(is_before ? entry->before_sequence : entry->info.sequence);
+		of.content = GUINT64_TO_BE(is_before ? entry->before : entry->content);
 		ret[chord_bucket(entry->info.id)] += chord_hash(salt, &of, sizeof of);
 	}
 }

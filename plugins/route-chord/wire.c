@@ -6,6 +6,17 @@
 #include <errno.h>
 #include <string.h>
 
+static uint32_t get16(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 8 | at[1];
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
 static uint32_t get32(const uint8_t *at)
 {
 	uint32_t value;
@@ -54,15 +65,43 @@ static int read_digest(const uint8_t *at, uint32_t len, struct chord_message *re
 	return 0;
 }
 
-static int read_renewal(const uint8_t *at, uint32_t len, struct chord_message *ret)
+bool chord_renewal_next(const uint8_t **at, uint32_t *len, struct chord_renewal *ret)
 {
-	if (len <= CHORD_RENEWAL_FRONT || len > CHORD_RENEWAL_FRONT + CHORD_PIECES_MAX)
+	const uint8_t *p = *at;
+	uint32_t n = *len > CHORD_RENEWAL_HEAD ? get16(p) : 0;
+
+	if (n == 0 || n > CHORD_PIECES_MAX || n > *len - CHORD_RENEWAL_HEAD || p[2] || p[3])
+		return false;
+	*ret = (struct chord_renewal){
+		.age_ms = get32(p + 4), .base = get64(p + 8), .pieces = p + CHORD_RENEWAL_HEAD, .pieces_len = n};
+	*at += CHORD_RENEWAL_HEAD + n;
+	*len -= CHORD_RENEWAL_HEAD + n;
+	return true;
+}
+
+uint32_t chord_renewal_write(const struct chord_renewal *renewal, uint8_t *ret)
+{
+	put16(ret, renewal->pieces_len);
+	put16(ret + 2, 0);
+	put32(ret + 4, renewal->age_ms);
+	put64(ret + 8, renewal->base);
+	memcpy(ret + CHORD_RENEWAL_HEAD, renewal->pieces, renewal->pieces_len);
+	return CHORD_RENEWAL_HEAD + renewal->pieces_len;
+}
+
+static int read_renewals(const uint8_t *at, uint32_t len, struct chord_message *ret)
+{
+	struct chord_renewal renewal;
+
+	if (len > CHORD_MESSAGE_MAX)
 		return -EBADMSG;
-	ret->age_ms = get32(at + CHORD_HEADER_LEN);
-	ret->base = get64(at + CHORD_HEADER_LEN + 4);
-	ret->pieces = at + CHORD_RENEWAL_FRONT;
-	ret->pieces_len = len - CHORD_RENEWAL_FRONT;
-	return 0;
+	at += CHORD_HEADER_LEN;
+	len -= CHORD_HEADER_LEN;
+	ret->renewals = at;
+	ret->renewals_len = len;
+	while (chord_renewal_next(&at, &len, &renewal))
+		;
+	return ret->renewals_len == 0 || len != 0 ? -EBADMSG : 0;
 }
 
 static int read_want(const uint8_t *at, uint32_t len, struct chord_message *ret)
@@ -89,7 +128,7 @@ int chord_wire_read(const void *bytes, uint32_t len, struct chord_message *ret)
 	else if (at[1] == CHORD_WANT)
 		err = read_want(at, len, &message);
 	else if (at[1] == CHORD_RENEWAL)
-		err = read_renewal(at, len, &message);
+		err = read_renewals(at, len, &message);
 	if (!err)
 		*ret = message;
 	return err;
@@ -111,10 +150,8 @@ uint32_t chord_wire_write(const struct chord_message *message, uint8_t *ret)
 			put64(ret + CHORD_HEADER_LEN + CHORD_SALT_LEN + (size_t)8 * i, message->hashes[i]);
 		return CHORD_DIGEST_LEN;
 	case CHORD_RENEWAL:
-		put32(ret + CHORD_HEADER_LEN, message->age_ms);
-		put64(ret + CHORD_HEADER_LEN + 4, message->base);
-		memcpy(ret + CHORD_RENEWAL_FRONT, message->pieces, message->pieces_len);
-		return CHORD_RENEWAL_FRONT + message->pieces_len;
+		memcpy(ret + CHORD_HEADER_LEN, message->renewals, message->renewals_len);
+		return CHORD_HEADER_LEN + message->renewals_len;
 	default:
 		put64(ret + CHORD_HEADER_LEN, message->buckets);
 		return CHORD_WANT_LEN;
@@ -122,17 +159,6 @@ uint32_t chord_wire_write(const struct chord_message *message, uint8_t *ret)
 }
 
 /* ---- pieces ---- */
-
-static uint32_t get16(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 8 | at[1];
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
 
 /* Behind the last byte of the piece that begins at `from`: fewer equal bytes than a piece's head do not end it. */
 static uint32_t piece_end(const uint8_t *a, const uint8_t *b, uint32_t from, uint32_t len)

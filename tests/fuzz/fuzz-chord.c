@@ -47,6 +47,7 @@ static void shaped(struct chord_world *world, struct input *in, uint32_t from)
 	const struct chord *c = world->nodes[0].self;
 	struct chord_message message = {.kind = 1 + input_u8(in) % 4};
 	uint8_t record[RECORD_MIN], salt[CHORD_SALT_LEN] = {0}, bytes[CHORD_MESSAGE_MAX];
+	uint8_t renewals[4 * (CHORD_RENEWAL_HEAD + CHORD_PIECES_MAX)];
 	struct ela_record_info info = info_from(in);
 
 	record_make(&info, sizeof record, record);
@@ -58,11 +59,17 @@ static void shaped(struct chord_world *world, struct input *in, uint32_t from)
 	message.hashes[input_u8(in) % CHORD_BUCKETS] = input_u32(in);
 	message.buckets = UINT64_C(1) << input_u8(in) % 64;
 	if (message.kind == CHORD_RENEWAL) {
-		uint32_t at = input_u8(in);
+		message.renewals = renewals;
+		for (uint32_t n = 1 + input_u8(in) % 4; n > 0; n--) {
+			struct chord_renewal renewal = {.age_ms = input_u16(in)};
+			uint32_t at = input_u8(in);
 
-		if (at < c->table.all->len)
-			message.base = ((const struct chord_entry *)g_ptr_array_index(c->table.all, at))->content;
-		message.pieces = input_bytes(in, 1 + input_u8(in) % CHORD_PIECES_MAX, &message.pieces_len);
+			if (at < c->table.all->len)
+				renewal.base = ((const struct chord_entry *)g_ptr_array_index(c->table.all, at))->content;
+			renewal.pieces = input_bytes(in, 1 + input_u8(in) % CHORD_PIECES_MAX, &renewal.pieces_len);
+			if (renewal.pieces_len)
+				message.renewals_len += chord_renewal_write(&renewal, renewals + message.renewals_len);
+		}
 	}
 	chord_world_inject(world, from, 0, bytes, chord_wire_write(&message, bytes));
 }

@@ -123,6 +123,8 @@ START_TEST(document)
 		.id = 0xb49bdad9, .role = ELA_RECORD_ROLE_EDGE, .parent = 0xd305da42, .incarnation = 3, .sequence = 7};
 	struct chord_message message = {.kind = CHORD_RECORD, .age_ms = 1234, .record_len = RECORD_MIN, .salt = salt};
 	uint8_t record[RECORD_MIN], next[RECORD_MIN], pieces[CHORD_PIECES_MAX];
+	struct chord_renewal renewal = {.age_ms = 1234, .pieces = pieces};
+	uint8_t renewals[2 * (CHORD_RENEWAL_HEAD + CHORD_PIECES_MAX)];
 
 	for (uint32_t i = 0; i < 32; i++)
 		info.key_hash[i] = (uint8_t)(0x20 + i);
@@ -131,17 +133,21 @@ START_TEST(document)
 	check_example("record", &message);
 	message.kind = CHORD_DIGEST;
 	ck_assert_int_eq(world->ops->insert(world->nodes[0].self, info.id, record, sizeof record), 0);
-	chord_table_digest(&chord_of(0)->table, salt, message.hashes);
+	chord_table_digest(chord_of(0), salt, false, message.hashes);
 	check_example("digest", &message);
 	message.kind = CHORD_WANT;
 	message.buckets = UINT64_C(1) << chord_bucket(info.id);
 	check_example("want", &message);
 	message.kind = CHORD_RENEWAL;
-	message.base = chord_content(record, sizeof record);
+	renewal.base = chord_content(record, sizeof record);
 	info.sequence++;
 	record_make(&info, sizeof next, next);
-	message.pieces = pieces;
-	message.pieces_len = chord_pieces_make(record, next, sizeof record, pieces);
+	renewal.pieces_len = chord_pieces_make(record, next, sizeof record, pieces);
+	message.renewals = renewals;
+	message.renewals_len = chord_renewal_write(&renewal, renewals);
+	renewal.age_ms += 1000;
+	renewal.base++;
+	message.renewals_len += chord_renewal_write(&renewal, renewals + message.renewals_len);
 	check_example("renewal", &message);
 }
 END_TEST
@@ -160,6 +166,52 @@ START_TEST(hash_answers)
 		salt[i] = bytes[i] = (uint8_t)i;
 	for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		ck_assert_uint_eq(chord_hash(salt, bytes, rows[i].len), rows[i].hash);
+}
+END_TEST
+
+/* Several in a message: each as long as it says, none without a byte, nothing behind the last one. */
+START_TEST(refused_renewals)
+{
+	static const struct {
+		uint32_t first, second, cut; /* bytes of pieces; fewer at the end */
+		uint8_t reserved;
+		int want;
+	} rows[] = {
+		{1, 0, 0, 0, 0},
+		{CHORD_PIECES_MAX, 0, 0, 0, 0},
+		{CHORD_PIECES_MAX + 1, 0, 0, 0, -EBADMSG},
+		{1, 1, 0, 0, 0},
+		{CHORD_PIECES_MAX, CHORD_PIECES_MAX, 0, 0, 0},
+		{5, 5, 1, 0, -EBADMSG},
+		{5, 5, 5, 0, -EBADMSG},
+		{5, 5, 20, 0, -EBADMSG},
+		{5, 0, 5, 0, -EBADMSG}, /* nothing differs */
+		{5, 0, 6, 0, -EBADMSG},
+		{5, 0, 21, 0, -EBADMSG}, /* none at all */
+		{5, 0, 0, 1, -EBADMSG},
+	};
+
+	for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint8_t pieces[CHORD_PIECES_MAX + 1] = {0}, bytes[CHORD_MESSAGE_MAX] = {1, CHORD_RENEWAL}, *exact;
+		struct chord_renewal renewal = {.age_ms = 7, .base = 8, .pieces = pieces, .pieces_len = rows[i].first}, read;
+		struct chord_message message;
+		const uint8_t *at;
+		uint32_t len = CHORD_HEADER_LEN, left, n = 0;
+
+		len += chord_renewal_write(&renewal, bytes + len);
+		renewal.pieces_len = rows[i].second;
+		if (renewal.pieces_len)
+			len += chord_renewal_write(&renewal, bytes + len);
+		bytes[CHORD_HEADER_LEN + 2] = rows[i].reserved;
+		len -= rows[i].cut;
+		exact = g_memdup2(bytes, len); /* what reads beyond it is noticed */
+		ck_assert_int_eq(chord_wire_read(exact, len, &message), rows[i].want);
+		for (at = message.renewals, left = message.renewals_len;
+			 rows[i].want == 0 && chord_renewal_next(&at, &left, &read); n++)
+			ck_assert(read.age_ms == 7 && read.base == 8 && read.pieces_len == (n ? rows[i].second : rows[i].first));
+		ck_assert_uint_eq(n, rows[i].want ? 0 : rows[i].second ? 2 : 1);
+		g_free(exact);
+	}
 }
 END_TEST
 
@@ -183,10 +235,6 @@ START_TEST(refused_messages)
 		{{2, 3, 0, 0}, CHORD_WANT_LEN, -EBADMSG}, /* another version */
 		{{0, 3, 0, 0}, CHORD_WANT_LEN, -EBADMSG},
 		{{1, 0, 0, 0}, CHORD_WANT_LEN, -EBADMSG},
-		{{1, 4, 0, 0}, CHORD_RENEWAL_FRONT + 1, 0},
-		{{1, 4, 0, 0}, CHORD_RENEWAL_FRONT, -EBADMSG}, /* nothing differs */
-		{{1, 4, 0, 0}, CHORD_RENEWAL_FRONT + CHORD_PIECES_MAX, 0},
-		{{1, 4, 0, 0}, CHORD_RENEWAL_FRONT + CHORD_PIECES_MAX + 1, -EBADMSG},
 		{{1, 5, 0, 0}, CHORD_WANT_LEN, -EBADMSG},
 		{{1, 3, 1, 0}, CHORD_WANT_LEN, -EBADMSG},
 		{{1, 3, 0, 1}, CHORD_WANT_LEN, -EBADMSG},
@@ -584,6 +632,70 @@ START_TEST(static_network)
 }
 END_TEST
 
+/* ---- pieces ---- */
+
+/* Naive: byte for byte. The result is b, and never longer than a piece of one byte for each that differs. */
+START_TEST(differences)
+{
+	uint8_t a[ELA_RECORD_MAX], b[ELA_RECORD_MAX], made[CHORD_PIECES_MAX];
+
+	for (uint32_t round = 0; round < 20000; round++) {
+		uint32_t len = 1 + (uint32_t)chord_world_random(world) % (round % 2 ? 300 : ELA_RECORD_MAX), differ = 0, n;
+
+		for (uint32_t i = 0; i < len; i++)
+			b[i] = a[i] = (uint8_t)chord_world_random(world);
+		for (uint32_t k = (uint32_t)chord_world_random(world) % 60; k; k--)
+			b[chord_world_random(world) % len] = (uint8_t)chord_world_random(world);
+		for (uint32_t i = 0; i < len; i++)
+			differ += a[i] != b[i];
+		memset(made, 0xee, sizeof made);
+		n = chord_pieces_make(a, b, len, made);
+		ck_assert_uint_le(n, CHORD_PIECES_MAX);
+		ck_assert(n <= (CHORD_PIECE_HEAD + 1) * differ);
+		ck_assert(n || !differ || (CHORD_PIECE_HEAD + 1) * differ > CHORD_PIECES_MAX);
+		if (!n) {
+			ck_assert_uint_eq(made[0], 0xee); /* untouched */
+			continue;
+		}
+		ck_assert_int_eq(chord_pieces_apply(made, n, a, len), 0);
+		ck_assert_mem_eq(a, b, len);
+	}
+}
+END_TEST
+
+static const struct {
+	uint8_t bytes[12];
+	uint32_t len;
+	int want;
+} bad_pieces[] = {
+	{{0, 0, 0, 1, 9}, 5, 0},
+	{{0, 99, 0, 1, 9}, 5, 0},
+	{{0, 98, 0, 2, 9, 9}, 6, 0},
+	{{0, 98, 0, 2, 9, 9, 0, 0, 0, 1, 9}, 11, 0},
+	{{0, 100, 0, 1, 9}, 5, -EBADMSG}, /* behind the end */
+	{{0, 99, 0, 2, 9, 9}, 6, -EBADMSG},
+	{{255, 255, 0, 1, 9}, 5, -EBADMSG},
+	{{0, 0, 0, 0}, 4, -EBADMSG}, /* of nothing */
+	{{0, 0, 0, 0, 9}, 5, -EBADMSG},
+	{{0, 0, 0, 2, 9}, 5, -EBADMSG}, /* cut */
+	{{0, 0, 255, 255, 9}, 5, -EBADMSG},
+	{{0, 0, 0}, 3, -EBADMSG},
+	{{0, 0, 0, 1, 9, 0}, 6, -EBADMSG},
+};
+
+START_TEST(refused_pieces)
+{
+	uint8_t *record = malloc(100), *pieces = malloc(bad_pieces[_i].len); /* so that a byte too far is seen */
+
+	ck_assert(record && pieces);
+	memset(record, 1, 100);
+	memcpy(pieces, bad_pieces[_i].bytes, bad_pieces[_i].len);
+	ck_assert_int_eq(chord_pieces_apply(pieces, bad_pieces[_i].len, record, 100), bad_pieces[_i].want);
+	free(record);
+	free(pieces);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("chord");
@@ -595,6 +707,9 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, document);
 	tcase_add_test(tc, hash_answers);
+	tcase_add_test(tc, refused_renewals);
+	tcase_add_test(tc, differences);
+	tcase_add_loop_test(tc, refused_pieces, 0, (int)G_N_ELEMENTS(bad_pieces));
 	tcase_add_test(tc, refused_messages);
 	tcase_add_test(tc, silent_before_join);
 	tcase_add_test(tc, leave_is_repeated);
