@@ -244,7 +244,7 @@ START_TEST(held_for_children)
 	chord_world_run(world, 40 * SEC);
 	records = sent.n[0][LEAF][CHORD_RECORD] + sent.n[1][LEAF][CHORD_RECORD];
 	renewals = sent.n[0][LEAF][CHORD_RENEWAL];
-	dropped = (uint32_t)counter(LEAF, "drop-known") + (uint32_t)counter(LEAF, "drop-base");
+	dropped = (uint32_t)(counter(LEAF, "drop-known") + counter(LEAF, "drop-base"));
 	wants = sent.n[0][LEAF][CHORD_WANT] + sent.n[1][LEAF][CHORD_WANT];
 	be_edge(LEAF, 0);
 	for (uint32_t k = 0; k < 3; k++) {
@@ -252,13 +252,13 @@ START_TEST(held_for_children)
 		chord_world_run(world, SEC);
 	}
 	ck_assert_uint_eq(sent.n[0][LEAF][CHORD_RENEWAL], renewals);
-	((struct chord *)world->nodes[LEAF].self)->digest_at_ns = 0; /* it compares with one, and with the other */
+	((struct chord *)world->nodes[LEAF].self)->digest_at_ns = 0; /* it compares with one, then with the other */
 	chord_world_run(world, CHORD_TICK_NS);
 	((struct chord *)world->nodes[LEAF].self)->digest_at_ns = 0;
 	chord_world_run(world, LATE_NS - 4 * SEC + CHORD_TICK_NS);
-	ck_assert_uint_eq(sent.n[0][LEAF][CHORD_RENEWAL], renewals + 1);
-	ck_assert_uint_eq(sent.n[1][LEAF][CHORD_RENEWAL], 0);
+	ck_assert(sent.n[0][LEAF][CHORD_RENEWAL] == renewals + 1 && sent.n[1][LEAF][CHORD_RENEWAL] == 0);
 	ck_assert(sequence_at(LEAF, FAR) == 2 && sequence_at(LEAF, FAR + 2 * 4000037u) == 2);
+	ck_assert_uint_ge(sent.n[2][0][CHORD_RENEWAL], 3); /* cores hear of each at once */
 	ck_assert_uint_ge(sent.n[0][LEAF][CHORD_WANT] + sent.n[1][LEAF][CHORD_WANT], wants + 2);
 	ck_assert_uint_eq(sent.n[0][LEAF][CHORD_RECORD] + sent.n[1][LEAF][CHORD_RECORD], records);
 	ck_assert_uint_eq(counter(LEAF, "drop-known") + counter(LEAF, "drop-base"), dropped);
