@@ -464,6 +464,7 @@ static void turn(void *data)
 			ela_members_credential(sync->network->members, peers->v[i]))
 			tell(sync, peers->v[i]);
 	begin(sync);
+	ela_network_ask_guests(sync->network);
 	node->loop->ops->timer_set(sync->timer, ela_loop_now(node->loop) + TURN_NS);
 }
 

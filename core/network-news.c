@@ -11,8 +11,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define FETCHING_MAX 6u /* credentials at a time; others may pull, too */
-#define KEPT_MAX 64u    /* records and credentials that wait for something */
+#define FETCHING_MAX 6u               /* credentials at a time; others may pull, too */
+#define KEPT_MAX 64u                  /* records and credentials that wait for something */
+#define ASK_GUEST_NS (900 * ELA_MSEC) /* it is asked again within a second */
 
 /* A credential that a record lacks. */
 struct wanted {
@@ -139,6 +140,51 @@ void ela_network_take_record(struct ela_network *network, const struct ela_peer 
 	if (insert(network, bytes, len) == -EAGAIN)
 		keep(network->waiting, bytes, len);
 	ela_directory_brought_by(network->directory, 0);
+}
+
+/* Of a guest; its number is in data, for it may be gone. */
+struct guest {
+	struct ela_network *network;
+	uint32_t peer;
+};
+
+static void on_guest_record(void *data, int err, const struct ela_message *reply)
+{
+	struct guest *guest = data;
+	const struct ela_peer *peer = NULL;
+	const uint8_t *bytes = NULL;
+	uint32_t len = 0;
+
+	if (err == 0) { /* else the network may be gone, too */
+		peer = ela_peer_by_number(guest->network->node, guest->peer);
+		bytes = ela_message_bytes(reply, ELA_FIELD_RECORD, 0, &len);
+	}
+	if (peer && bytes)
+		ela_network_take_record(guest->network, peer, bytes, len);
+	g_free(guest);
+}
+
+/* A node with an address that calls us is a member, whose record has not come here: its ring and ours were apart. */
+void ela_network_ask_guests(struct ela_network *network)
+{
+	const struct ela_peers *peers = ela_peers_list(network->node);
+
+	for (uint32_t i = 0; network->lease.id != 0 && i < peers->n; i++) {
+		struct ela_peer *peer = peers->v[i];
+		uint32_t id = peer->guest && peer->current ? peer->current->with.remote_id : 0;
+		const struct ela_credential *credential = id ? ela_members_credential(network->members, peer) : NULL;
+		struct ela_message *request;
+		struct guest *guest;
+
+		if (!credential || ela_membership_check(network->membership, credential, NULL) != 0)
+			continue;
+		request = ela_message_new(ELA_PURPOSE_RECORD_GET, ELA_MESSAGE_REQUEST);
+		ela_message_put_number(request, ELA_FIELD_ID, (int64_t)id);
+		guest = g_new(struct guest, 1);
+		*guest = (struct guest){network, peer->number};
+		if (ela_dialogue_ask(peer, request, ASK_GUEST_NS, on_guest_record, guest) == 0)
+			g_free(guest);
+	}
 }
 
 static void try_again(struct ela_network *network)

@@ -109,6 +109,8 @@ void ela_network_lose_address(struct ela_network *network);
 void ela_network_news_begin(struct ela_network *network);
 void ela_network_news_turn(struct ela_network *network); /* a chore */
 void ela_network_news_end(struct ela_network *network);
+/* Members whose record is not here yet are guests: they are asked for it. Now and then. */
+void ela_network_ask_guests(struct ela_network *network);
 /* Somebody may have got or lost a right: everything that stands on rights is looked at again. */
 void ela_network_recheck(struct ela_network *network);
 /*

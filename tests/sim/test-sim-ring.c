@@ -224,7 +224,7 @@ static void part_and_meet(struct sim *s)
 	sim_run(s, SETTLE_NS);
 	sim_check(s, is_halved(s), "the halves remember each other");
 	cut(s, false);
-	settle(s, 2 * FORM_NS);
+	settle(s, SETTLE_NS / 2);
 	talk_all(s);
 	sim_free(s);
 }
