@@ -274,7 +274,7 @@ static void maybe_alone(struct ela_joining *joining, uint64_t now_ns)
 /* What runs at these places may be no ELA node, or one of another network: neither says a word to strangers. */
 static void fail_unanswered(struct ela_joining *joining)
 {
-	const char *names[CALLS_MAX + 1] = {NULL};
+	const char *names[G_N_ELEMENTS(joining->calls) + 1] = {NULL};
 	g_autofree char *all = NULL;
 	uint32_t n = 0;
 
