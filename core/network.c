@@ -388,7 +388,6 @@ static bool read_state(struct ela_network *network, GError **error)
 	(void)ela_membership_offer_credential(network->membership, bytes, len, ela_network_wall_s(network), true, NULL,
 		NULL); /* else a core's list says who we are */
 	network->generation = ela_membership_generation(network->membership);
-	forget_contacts(network); /* those of a list that came just before the end */
 	return true;
 }
 

@@ -29,7 +29,7 @@
 #define CHORD_ASKS_RATE 2.0
 #define CHORD_ASKS_BURST 16.0
 /* A leaf compares with one of its cores, +-20 %, every other time with its parent. What a parent withholds is then
- * missing for 60 s at most, and renewals come each 40 s: nothing that is alive gets 120 s old. */
+ * missing for 60 s, and for one more turn what was younger than CHORD_RECENT_MS; renewals come each 40 s. */
 #define CHORD_LEAF_DIGEST_NS (25u * CHORD_SEC)
 /* Records that an edge may send: its own, which changes once a second at most. */
 #define CHORD_LEAF_IN_RATE 2.0

@@ -18,10 +18,9 @@
 #define LEAF 3u
 #define DIRECT ELA_PEER_DIRECT
 #define DATAGRAM (ELA_PEER_DIRECT | ELA_PEER_DATAGRAM)
-#define LATE_NS                                                                                                        \
-	(CHORD_HOLD_NS + CHORD_TICK_NS + 10 * ELA_MSEC) /* a parent has told its children of renewals by then              \
-													 */
-#define FAR 0x70000000u                             /* IDs of edges that are no node of this world */
+/* A parent has told its children of renewals by then. */
+#define LATE_NS (CHORD_HOLD_NS + CHORD_TICK_NS + 10 * ELA_MSEC)
+#define FAR 0x70000000u /* IDs of edges that are no node of this world */
 
 static struct chord_world *world;
 static uint64_t sequences[CHORD_WORLD_MAX];
